@@ -1,0 +1,138 @@
+#include "nn/layers.h"
+
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/conv1d.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/conv_transpose1d.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/group_norm.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
+
+#include <cmath>
+#include <utility>
+
+#include "nn/circular.h"
+
+namespace musicldm::nn {
+
+namespace {
+
+thread_local bool circular_time = false;
+
+Init constant(double value) { return {Init::Kind::kConstant, value}; }
+
+// torch.nn's default for Linear and convolutions: kaiming_uniform(a = sqrt 5) has bound
+// 1 / sqrt(fan_in), and so has the bias.
+Init default_uniform(int64_t fan_in) {
+  return {Init::Kind::kUniform, fan_in > 0 ? 1.0 / std::sqrt(static_cast<double>(fan_in)) : 0.0};
+}
+
+}  // namespace
+
+CircularTime::CircularTime(bool enabled) : previous_(std::exchange(circular_time, enabled)) {}
+CircularTime::~CircularTime() { circular_time = previous_; }
+bool CircularTime::enabled() { return circular_time; }
+
+void Layer::declare(at::IntArrayRef weight_shape, at::IntArrayRef bias_shape) {
+  const auto meta = at::TensorOptions(at::kMeta).dtype(at::kFloat);
+  weight = register_parameter("weight", at::empty(weight_shape, meta), false);
+  if (!bias_shape.empty()) bias = register_parameter("bias", at::empty(bias_shape, meta), false);
+}
+
+Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
+  declare({out_features, in_features}, with_bias ? at::IntArrayRef(out_features) : at::IntArrayRef());
+  weight_init = bias_init = default_uniform(in_features);
+}
+
+at::Tensor Linear::forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+
+Embedding::Embedding(int64_t count, int64_t width, int64_t padding_index)
+    : padding_index_(padding_index) {
+  declare({count, width}, {});
+  weight_init = {Init::Kind::kNormal, 1.0};
+}
+
+at::Tensor Embedding::forward(const at::Tensor& indices) const {
+  return at::embedding(weight, indices, padding_index_);
+}
+
+LayerNorm::LayerNorm(int64_t width, double eps) : eps_(eps) {
+  declare(width, width);
+  weight_init = constant(1);
+  bias_init = constant(0);
+}
+
+at::Tensor LayerNorm::forward(const at::Tensor& x) const {
+  return at::layer_norm(x, weight.sizes(), weight, bias, eps_);
+}
+
+GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps) : groups_(groups), eps_(eps) {
+  declare(channels, channels);
+  weight_init = constant(1);
+  bias_init = constant(0);
+}
+
+at::Tensor GroupNorm::forward(const at::Tensor& x) const {
+  return at::group_norm(x, groups_, weight, bias, eps_);
+}
+
+Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
+  const auto& o = options_;
+  declare({o.out_channels, o.in_channels, o.kernel, o.kernel}, o.out_channels);
+  weight_init = bias_init = default_uniform(o.in_channels * o.kernel * o.kernel);
+}
+
+at::Tensor Conv2d::forward(const at::Tensor& x) const {
+  at::Tensor input = x;
+  Padding2d padding = options_.padding;
+  if (CircularTime::enabled()) {
+    input = wrap_axis(input, 2, padding.top, padding.bottom);
+    padding.top = padding.bottom = 0;
+  }
+  if (padding.top != padding.bottom || padding.left != padding.right) {
+    input = at::constant_pad_nd(
+        input, {padding.left, padding.right, padding.top, padding.bottom});
+    padding = {};
+  }
+  return at::conv2d(input, weight, bias, options_.stride, {padding.top, padding.left});
+}
+
+Conv1d::Conv1d(const Conv1dOptions& options) : options_(options) {
+  const auto& o = options_;
+  declare({o.out_channels, o.in_channels, o.kernel}, o.out_channels);
+  weight_init = bias_init = default_uniform(o.in_channels * o.kernel);
+}
+
+at::Tensor Conv1d::forward(const at::Tensor& x) const {
+  const auto& o = options_;
+  if (!CircularTime::enabled()) {
+    return at::conv1d(x, weight, bias, o.stride, o.padding, o.dilation);
+  }
+  const at::Tensor wrapped = wrap_axis(x, 2, o.padding, o.padding);
+  return at::conv1d(wrapped, weight, bias, o.stride, at::IntArrayRef(0), o.dilation);
+}
+
+ConvTranspose1d::ConvTranspose1d(const Conv1dOptions& options) : options_(options) {
+  const auto& o = options_;
+  declare({o.in_channels, o.out_channels, o.kernel}, o.out_channels);
+  // torch.nn computes fan_in from axis 1, which a transposed kernel has as its output channels.
+  weight_init = bias_init = default_uniform(o.out_channels * o.kernel);
+}
+
+at::Tensor ConvTranspose1d::forward(const at::Tensor& x) const {
+  const auto& o = options_;
+  if (!CircularTime::enabled()) {
+    return at::conv_transpose1d(x, weight, bias, o.stride, o.padding, 0, 1, o.dilation);
+  }
+  // Enough frames of the circle on both sides that every kept sample sees its whole kernel.
+  const int64_t reach = o.dilation * (o.kernel - 1);
+  const int64_t frames = (reach + o.stride - 1) / o.stride;
+  const at::Tensor wrapped = wrap_axis(x, 2, frames, frames);
+  const at::Tensor samples =
+      at::conv_transpose1d(wrapped, weight, bias, o.stride, 0, 0, 1, o.dilation);
+  return samples.narrow(2, frames * o.stride + o.padding, x.size(2) * o.stride);
+}
+
+}  // namespace musicldm::nn
