@@ -1,0 +1,84 @@
+// Ops of the checkpoint stem.
+#include "checkpoint/checkpoint.h"
+
+#include "checkpoint/write.h"
+#include "runtime/error.h"
+#include "runtime/registry.h"
+
+namespace musicldm::bindings {
+namespace {
+
+using checkpoint::Checkpoint;
+using runtime::Args;
+using runtime::List;
+using runtime::Map;
+using runtime::Value;
+
+// open(paths) -> handle
+Value open(const Args& args) {
+  std::vector<std::string> paths;
+  for (const Value& path : args.list(0)) paths.push_back(runtime::to_string(path, "path"));
+  return runtime::ObjectPtr(std::make_shared<Checkpoint>(paths));
+}
+
+Value entry_value(const checkpoint::Header& header, const checkpoint::Entry& entry, int64_t file) {
+  List shape(entry.shape.begin(), entry.shape.end());
+  return Map{{"name", entry.name},
+             {"dtype", entry.dtype->name},
+             {"shape", std::move(shape)},
+             {"bytes", static_cast<int64_t>(entry.end - entry.begin)},
+             {"offset", static_cast<int64_t>(header.data_start + entry.begin)},
+             {"file", file}};
+}
+
+// entries(handle) -> [{ name, dtype, shape, bytes, offset in the file, index of the file }]
+Value entries(const Args& args) {
+  const auto opened = args.object<Checkpoint>(0);
+  List list;
+  int64_t index = 0;
+  for (const Checkpoint::File& file : opened->files()) {
+    for (const auto& entry : file.header.entries) {
+      list.push_back(entry_value(file.header, entry, index));
+    }
+    ++index;
+  }
+  return list;
+}
+
+// metadata(handle) -> [[key, value]]; pairs, since any text can be a key
+Value metadata(const Args& args) {
+  List pairs;
+  for (const auto& [key, value] : args.object<Checkpoint>(0)->metadata()) {
+    pairs.push_back(List{key, value});
+  }
+  return pairs;
+}
+
+// tensor(handle, name) -> Tensor over the file's memory
+Value tensor(const Args& args) { return args.object<Checkpoint>(0)->tensor(args.string(1)); }
+
+// write(path, { name: Tensor }, { key: text })
+Value write(const Args& args) {
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& [name, value] : args.map(1)) {
+    tensors.emplace(name, runtime::to_tensor(value, "tensor \"" + name + "\""));
+  }
+  std::map<std::string, std::string> texts;
+  for (const auto& [key, value] : args.map(2)) {
+    texts.emplace(key, runtime::to_string(value, "metadata \"" + key + "\""));
+  }
+  checkpoint::write_file(args.string(0), tensors, texts);
+  return Value();
+}
+
+const bool registered = [] {
+  runtime::add_op("checkpoint.open", open);
+  runtime::add_op("checkpoint.entries", entries);
+  runtime::add_op("checkpoint.metadata", metadata);
+  runtime::add_op("checkpoint.tensor", tensor);
+  runtime::add_op("checkpoint.write", write);
+  return true;
+}();
+
+}  // namespace
+}  // namespace musicldm::bindings
