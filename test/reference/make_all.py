@@ -10,7 +10,7 @@ import warnings
 
 from common import prepare
 
-GROUPS = ("networks", "layers")
+GROUPS = ("networks", "layers", "text", "mels")
 
 
 def main(names):
