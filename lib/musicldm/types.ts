@@ -1,0 +1,105 @@
+import type { Tensor } from "../tensor/tensor.js";
+import type { CallOptions } from "../runtime/abort.js";
+import type { SolverName } from "../diffusion/solvers/index.js";
+
+/** What `generate` returns: decoded waveforms, log-mel spectrograms, or scaled latents. */
+export type OutputKind = "waveform" | "mel" | "latent";
+
+/** How a folder is opened. */
+export interface LoadOptions {
+  /** `"cpu"` or `"cuda"` / `"cuda:N"`. Default `"cpu"`. */
+  readonly device?: string;
+  /** Arithmetic of the networks. Default `"float32"`. */
+  readonly dtype?: "float32" | "float16" | "bfloat16";
+  /**
+   * Attention heads of the UNet: `"config"` as diffusers reads the folder, `"trained"` for 32
+   * channels a head, as the network was trained. Default `"config"`.
+   */
+  readonly attentionHeads?: "config" | "trained";
+}
+
+/** Settings that `generate` and `edit` share. */
+export interface SamplingOptions extends CallOptions {
+  /** One text or several. */
+  readonly prompt?: string | readonly string[];
+  /** What to steer away from; absent means the empty text. One, or one per prompt. */
+  readonly negativePrompt?: string | readonly string[];
+  /** Network steps. Default: the solver's own (20 for the default solver). */
+  readonly steps?: number;
+  /** Solver. Default `"dpmsolver++"`. */
+  readonly scheduler?: SolverName;
+  /** Classifier-free guidance scale; 1 turns guidance off. Default 2. */
+  readonly guidanceScale?: number;
+  /** Stochasticity of DDIM in 0..1. Default 0. */
+  readonly eta?: number;
+  /** Karras or exponential spacing of the noise levels, where the solver supports it. */
+  readonly sigmas?: "karras" | "exponential";
+  /** Seed of the first item; item i uses seed + i. Default: random. Or one seed per item. */
+  readonly seed?: number | readonly number[];
+  /** Items per prompt. Default 1. */
+  readonly count?: number;
+  /** Items denoised in one network call. Default 1 on the CPU, all on CUDA. */
+  readonly batchSize?: number;
+  /** Unit-norm CLAP embeddings `[prompts, 512]` in place of `prompt`. */
+  readonly promptEmbeds?: Tensor;
+  /** Unit-norm CLAP embeddings `[prompts, 512]` in place of `negativePrompt`. */
+  readonly negativePromptEmbeds?: Tensor;
+  /** What to return. Default `"waveform"`. */
+  readonly output?: OutputKind;
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  /** Length in seconds, at least 0.1. Default: the folder's (10.24 for MusicLDM). */
+  readonly seconds?: number;
+  /** Unit-variance starting noise `[items, channels, frames / 4, 16]` in place of the seeds' noise. */
+  readonly latents?: Tensor;
+  /** Make time circular, so that the end joins the start. */
+  readonly loop?: boolean;
+}
+
+/** A span of the clip that is generated anew, in seconds. */
+export interface TimeSpan {
+  readonly startSeconds: number;
+  readonly endSeconds: number;
+}
+
+export interface EditOptions extends SamplingOptions {
+  /** Mono source in ±1. */
+  readonly audio: { readonly samples: Float32Array; readonly sampleRate: number };
+  /** 0..1: how much of the noise schedule is run; 1 forgets the source. Exclusive with `mask`. */
+  readonly strength?: number;
+  /** What to generate anew; the rest keeps the source's encoded latents bit for bit. */
+  readonly mask?: readonly TimeSpan[];
+  /** Extend the clip to this length; what lies beyond the source is generated (continuation). */
+  readonly seconds?: number;
+}
+
+export interface GenerationResult {
+  /** One mono waveform per item in ±1, prompt-major (p0 p0 p1 p1); empty unless asked for. */
+  readonly waveforms: readonly Float32Array[];
+  readonly sampleRate: number;
+  /** The seed of each item. */
+  readonly seeds: readonly number[];
+  /** `[items, frames, melBins]` log-mel, for `output: "mel"`; the caller disposes it. */
+  readonly mel?: Tensor;
+  /** `[items, channels, frames / 4, melBins / 4]` scaled latents, for `output: "latent"`. */
+  readonly latents?: Tensor;
+  /** What the caller should know: cut prompts, silent items. */
+  readonly warnings: readonly string[];
+  /** The settings that were in force, defaults filled in. */
+  readonly settings: GenerationSettings;
+}
+
+export interface GenerationSettings {
+  readonly prompts: readonly string[];
+  readonly negativePrompts: readonly string[];
+  readonly seconds: number;
+  readonly steps: number;
+  readonly scheduler: SolverName;
+  readonly guidanceScale: number;
+  readonly eta: number;
+  readonly loop: boolean;
+  /** SHA-256 over the folder's weight files' headers and sizes, hexadecimal. */
+  readonly weightsHash: string;
+  readonly version: string;
+}

@@ -1,0 +1,115 @@
+#include "bindings/environment.h"
+
+#include <atomic>
+
+#include "runtime/error.h"
+#include "runtime/executor.h"
+
+namespace musicldm::bindings {
+namespace {
+
+std::atomic<int> live_environments{0};
+
+int64_t bytes_of(const runtime::Value& value) {
+  if (const auto* tensor = std::get_if<at::Tensor>(&value.data)) {
+    return static_cast<int64_t>(tensor->nbytes());
+  }
+  if (const auto* object = std::get_if<runtime::ObjectPtr>(&value.data)) return (*object)->bytes();
+  return 0;
+}
+
+void run_completion(napi_env env, napi_value, void*, void* data) {
+  const std::unique_ptr<Environment::Completion> completion(
+      static_cast<Environment::Completion*>(data));
+  if (!env) return;  // the environment is being torn down
+  const Napi::HandleScope scope(env);
+  (*completion)(Napi::Env(env));
+}
+
+}  // namespace
+
+void Environment::create(Napi::Env env) {
+  auto holder = std::make_unique<std::shared_ptr<Environment>>(new Environment);
+  (*holder)->start_queue(env);
+  ++live_environments;
+  // Hooks run in reverse order: this one runs before Node ends the queue that was made above.
+  env.AddCleanupHook([environment = *holder] { environment->end(); });
+  env.SetInstanceData<std::shared_ptr<Environment>>(holder.release());
+}
+
+Environment& Environment::of(Napi::Env env) {
+  return **env.GetInstanceData<std::shared_ptr<Environment>>();
+}
+
+Environment::~Environment() = default;
+
+void Environment::start_queue(Napi::Env env) {
+  env_ = env;
+  const auto name = Napi::String::New(env, "musicldm");
+  const napi_status status = napi_create_threadsafe_function(
+      env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr, run_completion, &queue_);
+  if (status != napi_ok) throw Napi::Error::New(env, "Could not create the completion queue");
+  napi_unref_threadsafe_function(env, queue_);
+}
+
+// The last environment waits for the job that runs, since the static destructors of libtorch come
+// next; others leave theirs to be dropped when it ends.
+void Environment::end() {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_ = nullptr;
+  }
+  token_->cancel();
+  if (--live_environments == 0) runtime::Executor::wait_until_all_idle();
+}
+
+void Environment::post(Completion completion) {
+  const std::lock_guard lock(mutex_);
+  if (!queue_) return;
+  auto data = std::make_unique<Completion>(std::move(completion));
+  if (napi_call_threadsafe_function(queue_, data.get(), napi_tsfn_nonblocking) == napi_ok) {
+    data.release();
+  }
+}
+
+void Environment::job_started() {
+  if (pending_jobs_++ == 0) napi_ref_threadsafe_function(env_, queue_);
+}
+
+void Environment::job_finished() {
+  if (--pending_jobs_ == 0) napi_unref_threadsafe_function(env_, queue_);
+}
+
+Napi::Value Environment::wrap(Napi::Env env, runtime::Value value) {
+  auto handle = std::make_unique<Handle>();
+  handle->bytes = bytes_of(value);
+  handle->value = std::move(value);
+  ++live_handles_;
+  live_bytes_ += handle->bytes;
+  Napi::MemoryManagement::AdjustExternalMemory(env, handle->bytes);
+  auto finalize = [environment = shared_from_this()](Napi::BasicEnv basic, Handle* finalized) {
+    environment->dispose(Napi::Env(basic), *finalized);
+    delete finalized;
+  };
+  return Napi::External<Handle>::New(env, handle.release(), finalize);
+}
+
+void Environment::dispose(Napi::Env env, Handle& handle) {
+  if (!handle.live) return;
+  handle.live = false;
+  handle.value = runtime::Value();
+  --live_handles_;
+  live_bytes_ -= handle.bytes;
+  Napi::MemoryManagement::AdjustExternalMemory(env, -handle.bytes);
+}
+
+Handle& unwrap(const Napi::Value& value) {
+  auto* handle = value.As<Napi::External<Handle>>().Data();
+  if (!handle || handle->magic != Handle::kMagic) {
+    throw runtime::expected("E_ARGUMENT", "a handle of this addon", "value", "another external");
+  }
+  if (!handle->live) throw runtime::Error("E_DISPOSED", "The object was disposed before this call");
+  return *handle;
+}
+
+}  // namespace musicldm::bindings
