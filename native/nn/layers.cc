@@ -42,7 +42,9 @@ void Layer::declare(at::IntArrayRef weight_shape, at::IntArrayRef bias_shape) {
 }
 
 Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
-  declare({out_features, in_features}, with_bias ? at::IntArrayRef(out_features) : at::IntArrayRef());
+  const at::IntArrayRef bias_shape =
+      with_bias ? at::IntArrayRef(out_features) : at::IntArrayRef();
+  declare({out_features, in_features}, bias_shape);
   weight_init = bias_init = default_uniform(in_features);
 }
 

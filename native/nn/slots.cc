@@ -26,7 +26,8 @@ NamedTensors without_prefix(const NamedTensors& tensors, const std::string& pref
   return result;
 }
 
-std::string mismatch(const at::Tensor& slot, const at::Tensor& value, const AssignOptions& options) {
+std::string mismatch(const at::Tensor& slot, const at::Tensor& value,
+                     const AssignOptions& options) {
   if (slot.sizes() != value.sizes()) {
     return "expected shape " + runtime::shape_text(slot.sizes()) + " but received " +
            runtime::shape_text(value.sizes());
