@@ -10,7 +10,7 @@ import warnings
 
 from common import prepare
 
-GROUPS = ("networks", "layers", "text", "mels")
+GROUPS = ("networks", "layers", "text", "mels", "pipelines")
 
 
 def main(names):
