@@ -3,7 +3,9 @@
 Usage: python schedulers.py [OUTPUT]
 Ran with diffusers 0.42.1, torch 2.13.0, safetensors 0.8.0 (the file's metadata names what it was
 made with). The network is tanh(gain * input + slope * timestep / 1000 + bias), element by element,
-so that every step is nonlinear in the state; noise comes from one table, row i for call i.
+so that every step is nonlinear in the state; noise comes from one table, row i for call i. States
+are float64 where the scheduler keeps that (Euler and DPM-Solver++ round to float32): one Heun step
+from sigma 84 to 0.04 loses 5e-5 to cancellation in float32.
 """
 
 import json
@@ -145,14 +147,14 @@ def run(tables, solver, steps, extra, eta, begin):
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(begin * scheduler.order)
     timesteps = scheduler.timesteps[begin * scheduler.order :]
-    gain, slope, bias = tables["network"]
+    gain, slope, bias = tables["network"].double()
     scale = float(scheduler.init_noise_sigma)
-    x = tables["start"][None] * scale
+    x = tables["start"][None].double() * scale
     states = []
     for i, timestep in enumerate(timesteps):
         seen = scheduler.scale_model_input(x, timestep)
         output = torch.tanh(gain * seen + slope * (float(timestep) / 1000) + bias)
-        noise = tables["noise"][i][None]
+        noise = tables["noise"][i][None].double()
         ancestral.randn_tensor = lambda *_, noise=noise, **__: noise
         options = {}
         if solver == "ddim" and eta > 0:
@@ -190,7 +192,9 @@ def main():
         "classes": json.dumps(CLASSES),
         "cases": json.dumps(records, separators=(",", ":")),
     }
-    save_file(tensors, sys.argv[1] if len(sys.argv) > 1 else default, metadata)
+    output = Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    save_file(tensors, output, metadata)
+    output.chmod(0o644)
     print(len(records), "cases,", sum(map(len, timesteps)), "calls")
 
 
