@@ -27,9 +27,7 @@ def log_mel(wave, bank, padding, eps):
     """Compute [B, samples] -> [B, frames, 64]: natural log of mel magnitudes, floor 1e-5."""
     padded = torch.nn.functional.pad(wave.double()[:, None], (padding, padding), mode="reflect")
     window = torch.hann_window(1024, periodic=True, dtype=torch.float64)
-    spectrum = torch.stft(
-        padded[:, 0], 1024, 160, 1024, window, center=False, return_complex=True
-    )
+    spectrum = torch.stft(padded[:, 0], 1024, 160, 1024, window, center=False, return_complex=True)
     magnitude = torch.sqrt(spectrum.real**2 + spectrum.imag**2 + eps)
     mel = bank.double() @ magnitude
     return mel.clamp(min=SETTINGS["floor"]).log().transpose(1, 2)

@@ -40,7 +40,7 @@ def make_ids(seed, lengths, total, vocabulary):
     """Draw `<s> ... </s>` rows (ids 0 and 2) padded on the right with id 1."""
     source = generator(seed)
     ids = torch.randint(4, vocabulary, (len(lengths), total), generator=source)
-    for row, length in zip(ids, lengths):
+    for row, length in zip(ids, lengths, strict=True):
         row[0] = 0
         row[length - 1] = 2
         row[length:] = 1

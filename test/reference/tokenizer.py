@@ -24,7 +24,8 @@ PROMPTS = (
     "a relaxing jazz song with piano and drums",
     "  two  leading and\ttab,\nnewline and trailing   ",
     "Heavy metal at 140bpm, don't stop; we've 3/4 time!",
-    "caf\u00e9 m\u00fasica \u00e9l\u00e9ctrica \u2014 \u65e5\u672c\u306e\u97f3\u697d \u0645\u0648\u0633\u064a\u0642\u0649",
+    "caf\u00e9 m\u00fasica \u00e9l\u00e9ctrica \u2014 "
+    "\u65e5\u672c\u306e\u97f3\u697d \u0645\u0648\u0633\u064a\u0642\u0649",
     "happy \U0001f600\U0001f3b5 song \U0001f469\u200d\U0001f3a4",
     "e\u0301 combining, nbsp\u00a0here, ideographic\u3000space, zero\u200bwidth",
     "it's IT'S I'll they'd \u00b2\u00bd \u2167 x_y __ #1",
@@ -64,7 +65,7 @@ def learn_merges(symbols):
     while len(merges) < MERGES:
         pairs = Counter()
         for word, count in words.items():
-            for pair in zip(word, word[1:]):
+            for pair in zip(word, word[1:], strict=False):
                 pairs[pair] += count
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
