@@ -1,6 +1,7 @@
 // A module as JavaScript holds it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,23 +27,31 @@ class ModuleHandle : public runtime::Object {
     return total;
   }
 
-  at::Device device() const override {
-    const auto all = slots(*module_);
-    const bool filled = !all.empty() && !all.begin()->second.is_meta();
-    return filled ? all.begin()->second.device() : at::Device(at::kCPU);
-  }
+  // Where the slots are; decides which executor runs the calls on this module.
+  at::Device device() const override { return device_; }
+  void set_device(at::Device device) { device_ = device; }
+
+  // Whether the parameters have values; a forward needs them.
+  bool filled() const { return filled_; }
+  void set_filled() { filled_ = true; }
 
  private:
   std::shared_ptr<torch::nn::Module> module_;
   std::string type_;
+  std::atomic<at::Device> device_ = at::Device(at::kCPU);
+  std::atomic<bool> filled_ = false;
 };
 
-// The module of argument i, which has to be a T. E_ARGUMENT for another kind.
+// The module of argument i, which has to be a T with parameters. E_ARGUMENT for another kind or
+// before `module.load` and `module.initialise`.
 template <class T>
 T& module_argument(const runtime::Args& args, size_t i, const std::string& name) {
   const auto handle = args.object<ModuleHandle>(i);
   auto* module = dynamic_cast<T*>(&handle->module());
-  if (!module) throw runtime::expected("E_ARGUMENT", "a module", name, handle->type());
+  if (!module || !handle->filled()) {
+    throw runtime::expected("E_ARGUMENT", "a module that has its parameters", name,
+                            module ? "one without" : "a " + handle->type());
+  }
   return *module;
 }
 
