@@ -25,7 +25,7 @@ export interface PlanSettings {
   readonly eta?: number | undefined;
   /** Law of the noise levels, in place of the config's. */
   readonly sigmas?: SigmaSpacing | undefined;
-  /** Steps to skip at the noisy end, 0..steps − 1; the run then starts at `startLevel`. Default 0. */
+  /** Noisiest steps to skip, 0..steps − 1; the run then starts at `startLevel`. Default 0. */
   readonly startStep?: number | undefined;
 }
 

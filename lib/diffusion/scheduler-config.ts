@@ -17,7 +17,7 @@ const classes = [
 
 export type SchedulerClass = (typeof classes)[number];
 
-/** A parsed `scheduler_config.json`; a field that the file leaves out takes the solver's default. */
+/** A parsed `scheduler_config.json`; what the file leaves out takes the solver's default. */
 export interface SchedulerConfig {
   readonly className: SchedulerClass;
   readonly algorithmType: "dpmsolver++" | "sde-dpmsolver++";
@@ -98,25 +98,16 @@ const schema = z.object({
   solver_p: absent,
 });
 
-/** Values that a class takes for an absent key and that are not implemented when it does. */
-const classDefaults: Partial<Record<SchedulerClass, Readonly<Record<string, unknown>>>> = {
-  DDIMScheduler: { clip_sample: true },
-  PNDMScheduler: { skip_prk_steps: false },
-};
-
 /**
  * Check the contents of diffusers' `scheduler_config.json`.
  *
  * @throws `E_CONFIG` naming the key and the value that is unknown or not implemented.
  */
 export function parseSchedulerConfig(json: unknown): SchedulerConfig {
-  const className = (json as { _class_name?: SchedulerClass } | null)?._class_name;
-  const defaults = className === undefined ? {} : classDefaults[className];
-  const isObject = typeof json === "object" && json !== null && !Array.isArray(json);
-  const complete = isObject ? { ...defaults, ...json } : json;
-  const parsed = schema.safeParse(complete);
-  if (!parsed.success) throw configError(parsed.error, complete);
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) throw configError(parsed.error, json);
   const raw = parsed.data;
+  rejectClassDefaults(raw);
   rejectContradictions(raw);
   return {
     className: raw._class_name,
@@ -182,6 +173,16 @@ type RawConfig = z.infer<typeof schema>;
 function sigmaLaw(raw: RawConfig): "karras" | "exponential" | undefined {
   if (raw.use_karras_sigmas) return "karras";
   return raw.use_exponential_sigmas ? "exponential" : undefined;
+}
+
+/** An absent key can mean what is not implemented: DDIM clips and PNDM takes Runge-Kutta steps. */
+function rejectClassDefaults(raw: RawConfig): void {
+  if (raw._class_name === "DDIMScheduler" && raw.clip_sample === undefined) {
+    throw expected("E_CONFIG", "false", "scheduler clip_sample", undefined);
+  }
+  if (raw._class_name === "PNDMScheduler" && raw.skip_prk_steps === undefined) {
+    throw expected("E_CONFIG", "true", "scheduler skip_prk_steps", undefined);
+  }
 }
 
 function rejectContradictions(raw: RawConfig): void {

@@ -77,7 +77,7 @@ export function timestepAt(schedule: NoiseSchedule, sigma: number): number {
   return low + Math.min(Math.max(weight, 0), 1);
 }
 
-/** Space noise levels from `high` down to `low` by Karras et al. 2022 (ρ = 7) or by their logarithm. */
+/** Space noise levels from `high` to `low`: Karras et al. 2022 (ρ = 7), or evenly in ln σ. */
 export function spaceSigmas(law: SigmaSpacing, high: number, low: number, steps: number): number[] {
   const rho = 7;
   const [bend, unbend] =

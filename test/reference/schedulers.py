@@ -174,7 +174,8 @@ def main():
         t, x, scale = run(tables, solver, steps, extra, eta, begin)
         if not torch.isfinite(x).all():
             raise ValueError(f"not finite: {solver} {steps} {extra}")
-        record = {"solver": solver, "steps": steps, "config": extra, "calls": len(t), "scale": scale}
+        record = {"solver": solver, "steps": steps, "config": extra}
+        record |= {"calls": len(t), "scale": scale}
         if eta:
             record["eta"] = eta
         if begin:

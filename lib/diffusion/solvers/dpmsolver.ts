@@ -46,7 +46,8 @@ function coefficients(
 ): Record<string, number> {
   // Notation: h = λ' − λ; q = rate·h; D0 = m0, D1 ≈ h·dm/dλ, D2 ≈ h²·d²m/dλ² / 2 (divided
   // differences of the predictions m0, m1, m2); x' = a·x + α'·(φ1·D0 + φ2·D1 + φ3·D2) + d·z.
-  const [now, next] = [levelOfSigma(at(grid.sigmas, index)), levelOfSigma(at(grid.sigmas, index + 1))];
+  const now = levelOfSigma(at(grid.sigmas, index));
+  const next = levelOfSigma(at(grid.sigmas, index + 1));
   const h = lambdaAt(grid, index + 1) - lambdaAt(grid, index);
   const q = rate * h;
   const phi1 = -Math.expm1(-q);

@@ -2,8 +2,8 @@ import { fractionalGrid, initialSigma } from "../grid.js";
 import { at, update, type Solver, type SolverStep } from "./solver.js";
 
 /**
- * Ancestral sampling with Euler steps: each step goes below the next level and adds noise back, with
- * the posterior variance of Song et al. 2020 (arXiv 2011.13456), appendix F, as in k-diffusion.
+ * Ancestral sampling with Euler steps: each step goes below the next level and adds noise back,
+ * with the posterior variance of Song et al. 2020 (arXiv 2011.13456), appendix F.
  */
 export const eulerAncestral: Solver = (schedule, settings) => {
   const grid = fractionalGrid(schedule, settings);

@@ -32,7 +32,8 @@ export interface Update {
 
 /**
  * One network evaluation. Registers are `"x"` (the state), `"denoised"` (the clean sample as
- * predicted by this evaluation), `"noise"` (unit noise, fresh in this step) and what a solver keeps.
+ * predicted by this evaluation), `"noise"` (unit noise, fresh in this step) and what a solver
+ * keeps from step to step.
  */
 export interface SolverStep {
   /** What the network is told; may be fractional. */
@@ -80,7 +81,7 @@ export interface SolverSettings {
 /** A solver: noise levels in, update coefficients out. */
 export type Solver = (schedule: NoiseSchedule, settings: SolverSettings) => SolverPlan;
 
-/** Write an update as `update("x", { x: a, denoised: b })`; terms with coefficient 0 are left out. */
+/** Write an update as `update("x", { x: a, denoised: b })`; zero terms are left out. */
 export function update(target: string, coefficients: Readonly<Record<string, number>>): Update {
   const terms = Object.entries(coefficients)
     .filter(([, coefficient]) => coefficient !== 0)

@@ -27,7 +27,7 @@ export const unipc: Solver = (schedule, settings) => {
   return { initialScale: 1, startLevel: steps[0]!.level, steps, order: 1, finalLevel };
 };
 
-/** UniP: from node `index` to the next one; the state is "x", predictions are of this and before. */
+/** UniP: from node `index` to the next one, by the predictions there and before. */
 function prediction(grid: SigmaGrid, index: number, order: number, settings: SolverSettings) {
   const interval = { grid, from: index, order, bend: settings.solverType };
   return update("x", unify(interval, "x", denoisedHistory, undefined));
