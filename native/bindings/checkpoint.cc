@@ -54,8 +54,11 @@ Value metadata(const Args& args) {
   return pairs;
 }
 
-// tensor(handle, name) -> Tensor over the file's memory
-Value tensor(const Args& args) { return args.object<Checkpoint>(0)->tensor(args.string(1)); }
+// tensor(handle, name, dtype?) -> Tensor, over the file's memory unless the dtype changes
+Value tensor(const Args& args) {
+  const at::Tensor stored = args.object<Checkpoint>(0)->tensor(args.string(1));
+  return args.has(2) ? stored.to(runtime::parse_dtype(args.string(2))) : stored;
+}
 
 // write(path, { name: Tensor }, { key: text })
 Value write(const Args& args) {

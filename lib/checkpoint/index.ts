@@ -1,0 +1,16 @@
+export { Checkpoint } from "./checkpoint.js";
+export type { CheckpointEntry } from "./checkpoint.js";
+export { readSafetensors, writeSafetensors } from "./safetensors.js";
+export type { SafetensorsContent } from "./safetensors.js";
+export { openFolder } from "./folder.js";
+export type { Component, FolderOptions, ModelFolder } from "./folder.js";
+export { openWeights } from "./files.js";
+export type { WeightFiles } from "./files.js";
+export { inspectCheckpoint } from "./inspect.js";
+export type { CheckpointReport, ComponentReport, TensorTotals } from "./inspect.js";
+export { weightsHash } from "./hash.js";
+export type { AutoencoderConfig } from "./config/autoencoder.js";
+export type { ClapAudioConfig, ClapConfig, ClapTextConfig } from "./config/clap.js";
+export type { ExtractorConfig } from "./config/extractor.js";
+export type { AttentionHeads, UNetConfig } from "./config/unet.js";
+export type { VocoderConfig } from "./config/vocoder.js";
