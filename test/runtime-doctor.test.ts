@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import test from "ava";
 import type { DoctorReport } from "../lib/runtime/doctor.js";
+import { findAddon } from "../lib/runtime/loader.js";
 import { makeMachine, writeFiles } from "./helpers/machine.js";
 import { runScript } from "./helpers/script.js";
 import { torchFiles } from "./helpers/wheel.js";
@@ -56,6 +57,7 @@ test("without libtorch each place that was looked at has its reason", async (t) 
   const { env } = makeMachine(t);
   const { ok, addon, libtorch, candidates, problems } = await report({
     ...env,
+    MUSICLDM_ADDON: findAddon().path,
     MUSICLDM_LIBTORCH: "/nowhere",
   });
   t.false(ok);

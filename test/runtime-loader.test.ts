@@ -107,6 +107,7 @@ test("a libtorch that does not load gives E_LIBTORCH with the linker's reason", 
     try { loadAddon(); } catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
   const result = await runScript<{ code: string; message: string }>(script, {
     ...env,
+    MUSICLDM_ADDON: findAddon().path,
     MUSICLDM_LIBTORCH: site,
   });
   t.is(result.code, "E_LIBTORCH");
@@ -118,11 +119,13 @@ test("the addon loads once per thread, in several threads and after their end", 
   t.true(existsSync(path));
   t.is(buildInfo.napiVersion, 9);
   const worker = `
-    const { register } = require("tsx/esm/api");
-    register();
     const { parentPort } = require("node:worker_threads");
-    import(process.cwd() + "/lib/runtime/native.ts").then(({ callSync }) =>
-      parentPort.postMessage(callSync("runtime.info", []).torchVersion));`;
+    const run = async () => {
+      (await import("tsx/esm/api")).register();
+      const { callSync } = await import(process.cwd() + "/lib/runtime/native.ts");
+      parentPort.postMessage(callSync("runtime.info", []).torchVersion);
+    };
+    run();`;
   const inWorker = () =>
     new Promise<unknown>((settle, reject) => {
       const thread = new Worker(worker, { eval: true });
