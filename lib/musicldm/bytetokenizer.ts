@@ -1,0 +1,101 @@
+/**
+ * A RoBERTa tokenizer without merges: each byte of the UTF-8 text is one token. It has the special
+ * tokens of RoBERTa under their own numbers, so that every program for such tokenizers reads it.
+ */
+
+const specials = ["<s>", "<pad>", "</s>", "<unk>"] as const;
+const mask = "<mask>";
+const errors = "replace";
+
+/** Tokens of the vocabulary: the special ones and one per byte. */
+export const byteTokenCount = specials.length + 256 + 1;
+
+/**
+ * The character that stands for each byte in a byte-level vocabulary: printable bytes for
+ * themselves, the others from U+0100 on, in the order of GPT-2's vocabulary (printable ones first).
+ */
+function byteSymbols(): readonly string[] {
+  const isPrintable = (byte: number): boolean =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+  const bytes = Array.from({ length: 256 }, (_, byte) => byte);
+  const printable = bytes.filter(isPrintable).map((byte) => String.fromCharCode(byte));
+  const others = bytes
+    .filter((byte) => !isPrintable(byte))
+    .map((_, index) => String.fromCharCode(256 + index));
+  return [...printable, ...others];
+}
+
+function vocabulary(): Readonly<Record<string, number>> {
+  const tokens = [...specials, ...byteSymbols(), mask];
+  return Object.fromEntries(tokens.map((token, id) => [token, id]));
+}
+
+const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+const maskFlags = { ...flags, lstrip: true };
+
+/** `tokenizer.json`, the format of the `tokenizers` library. */
+function tokenizerJson(): unknown {
+  const vocab = vocabulary();
+  const added = [...specials, mask].map((content) => {
+    const id = vocab[content];
+    return { id, content, ...(content === mask ? maskFlags : flags), special: true };
+  });
+  const bytes = { type: "ByteLevel", trim_offsets: true, use_regex: true };
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: added,
+    normalizer: null,
+    pre_tokenizer: { ...bytes, add_prefix_space: false },
+    post_processor: {
+      type: "RobertaProcessing",
+      sep: ["</s>", vocab["</s>"]],
+      cls: ["<s>", vocab["<s>"]],
+      trim_offsets: true,
+      add_prefix_space: false,
+    },
+    decoder: { ...bytes, add_prefix_space: true },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: "",
+      end_of_word_suffix: "",
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab,
+      merges: [],
+    },
+  };
+}
+
+const named = {
+  bos_token: "<s>",
+  eos_token: "</s>",
+  unk_token: "<unk>",
+  pad_token: "<pad>",
+  sep_token: "</s>",
+  cls_token: "<s>",
+};
+
+/** The files of the tokenizer folder, by name. */
+export function byteTokenizerFiles(): Readonly<Record<string, string>> {
+  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+  return {
+    "tokenizer.json": json(tokenizerJson()),
+    "vocab.json": json(vocabulary()),
+    "merges.txt": "#version: 0.2\n",
+    "special_tokens_map.json": json({ ...named, mask_token: { content: mask, ...maskFlags } }),
+    "tokenizer_config.json": json({
+      ...named,
+      mask_token: { __type: "AddedToken", content: mask, ...maskFlags },
+      errors,
+      add_prefix_space: false,
+      trim_offsets: true,
+      model_max_length: 512,
+      tokenizer_class: "RobertaTokenizer",
+    }),
+  };
+}

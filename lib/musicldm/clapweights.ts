@@ -1,0 +1,193 @@
+import type { ClapAudioConfig, ClapConfig, ClapTextConfig } from "../checkpoint/index.js";
+import { expected } from "../runtime/errors.js";
+import { Tensor } from "../tensor/tensor.js";
+import type { Generator } from "../tensor/generator.js";
+
+/** How a tensor of a fresh CLAP starts; `draw` consumes the generator only where it is random. */
+export interface ClapWeight {
+  readonly name: string;
+  readonly draw: (generator: Generator) => Promise<Tensor>;
+}
+
+/** Standard deviation of every embedding. */
+const embeddingStd = 0.02;
+
+/**
+ * List the tensors of transformers' `ClapModel` or `ClapTextModelWithProjection` with the
+ * initialisers of its `_init_weights`.
+ *
+ * Errors: `E_CONFIG` for a fusion model, which has more tensors.
+ */
+export function clapWeights(config: ClapConfig): readonly ClapWeight[] {
+  const { text, audio } = config;
+  const textStd = linearStd(text.hidden_size, text.num_hidden_layers, text.initializer_factor);
+  if (audio === null) {
+    return [...textTower(text, textStd), ...projection("text", text.hidden_size, text, textStd)];
+  }
+  if (audio.enable_fusion) throw expected("E_CONFIG", "false", "audio_config.enable_fusion", true);
+  // The whole model counts the stages of the audio tower as layers.
+  const layers = text.num_hidden_layers + audio.depths.length;
+  const std = linearStd(text.hidden_size, layers, config.initializer_factor);
+  const scale = Math.log(config.logit_scale_init_value);
+  return [
+    constant("logit_scale_a", [], scale),
+    constant("logit_scale_t", [], scale),
+    ...textTower(text, textStd),
+    ...projection("text", text.hidden_size, text, std),
+    ...audioTower(audio),
+    ...projection("audio", audio.hidden_size, text, std),
+  ];
+}
+
+function linearStd(width: number, layers: number, factor: number): number {
+  return factor / Math.sqrt(width * 2 * layers);
+}
+
+function textTower(text: ClapTextConfig, std: number): readonly ClapWeight[] {
+  const { hidden_size: width, intermediate_size: inner, max_position_embeddings: length } = text;
+  const embeddings = "text_model.embeddings";
+  const embedding = (name: string, count: number): ClapWeight =>
+    normal(`${embeddings}.${name}.weight`, [count, width], embeddingStd * text.initializer_factor);
+  return [
+    { name: `${embeddings}.position_ids`, draw: () => counting(length) },
+    integers(`${embeddings}.token_type_ids`, [1, length]),
+    embedding("word_embeddings", text.vocab_size),
+    embedding("token_type_embeddings", text.type_vocab_size),
+    ...norm(`${embeddings}.LayerNorm`, width),
+    embedding("position_embeddings", length),
+    ...range(text.num_hidden_layers).flatMap((i) => {
+      const layer = `text_model.encoder.layer.${i}`;
+      return [
+        ...attention(`${layer}.attention`, width, std),
+        ...norm(`${layer}.attention.output.LayerNorm`, width),
+        ...linear(`${layer}.intermediate.dense`, [inner, width], std),
+        ...linear(`${layer}.output.dense`, [width, inner], std),
+        ...norm(`${layer}.output.LayerNorm`, width),
+      ];
+    }),
+    ...linear("text_model.pooler.dense", [width, width], std),
+  ];
+}
+
+/** HTSAT: a Swin transformer over the folded spectrogram. */
+function audioTower(audio: ClapAudioConfig): readonly ClapWeight[] {
+  const encoder = "audio_model.audio_encoder";
+  const { patch_embeds_hidden_size: first, hidden_size: last } = audio;
+  const std = linearStd(last, audio.num_hidden_layers, audio.initializer_factor);
+  const [patchHeight, patchWidth] = pair(audio.patch_size);
+  const patch = [first, audio.patch_embed_input_channels, patchHeight, patchWidth];
+  return [
+    ...linear(`${encoder}.patch_embed.proj`, patch, std),
+    ...norm(`${encoder}.patch_embed.norm`, first),
+    ...audio.depths.flatMap((depth, stage) => {
+      const width = first * 2 ** stage;
+      const prefix = `${encoder}.layers.${stage}`;
+      const shape = { width, heads: audio.num_attention_heads[stage] ?? 1, std };
+      const blocks = range(depth).flatMap((i) => swinBlock(`${prefix}.blocks.${i}`, audio, shape));
+      const merge = [
+        normal(`${prefix}.downsample.reduction.weight`, [2 * width, 4 * width], std),
+        ...norm(`${prefix}.downsample.norm`, 4 * width),
+      ];
+      return stage === audio.depths.length - 1 ? blocks : [...blocks, ...merge];
+    }),
+    ...norm(`${encoder}.batch_norm`, audio.num_mel_bins),
+    constant(`${encoder}.batch_norm.running_mean`, [audio.num_mel_bins], 0),
+    constant(`${encoder}.batch_norm.running_var`, [audio.num_mel_bins], 1),
+    integers(`${encoder}.batch_norm.num_batches_tracked`, []),
+    ...norm(`${encoder}.norm`, last),
+  ];
+}
+
+interface StageShape {
+  readonly width: number;
+  readonly heads: number;
+  readonly std: number;
+}
+
+function swinBlock(
+  prefix: string,
+  { window_size: window, mlp_ratio: ratio }: ClapAudioConfig,
+  { width, heads, std }: StageShape,
+): readonly ClapWeight[] {
+  const inner = Math.trunc(ratio * width);
+  const self = `${prefix}.attention.self`;
+  return [
+    ...norm(`${prefix}.layernorm_before`, width),
+    constant(`${self}.relative_position_bias_table`, [(2 * window - 1) ** 2, heads], 0),
+    { name: `${self}.relative_position_index`, draw: () => relativePositions(window) },
+    ...attention(`${prefix}.attention`, width, std),
+    ...norm(`${prefix}.layernorm_after`, width),
+    ...linear(`${prefix}.intermediate.dense`, [inner, width], std),
+    ...linear(`${prefix}.output.dense`, [width, inner], std),
+  ];
+}
+
+function attention(prefix: string, width: number, std: number): readonly ClapWeight[] {
+  const names = ["self.query", "self.key", "self.value", "output.dense"];
+  return names.flatMap((name) => linear(`${prefix}.${name}`, [width, width], std));
+}
+
+function projection(
+  tower: "text" | "audio",
+  width: number,
+  { projection_dim: out }: ClapTextConfig,
+  std: number,
+): readonly ClapWeight[] {
+  return [
+    ...linear(`${tower}_projection.linear1`, [out, width], std),
+    ...linear(`${tower}_projection.linear2`, [out, out], std),
+  ];
+}
+
+/** The weight and the zero bias of a linear or convolutional layer; axis 0 is the output. */
+function linear(prefix: string, shape: readonly number[], std: number): readonly ClapWeight[] {
+  return [normal(`${prefix}.weight`, shape, std), constant(`${prefix}.bias`, shape.slice(0, 1), 0)];
+}
+
+function norm(prefix: string, width: number): readonly ClapWeight[] {
+  return [constant(`${prefix}.weight`, [width], 1), constant(`${prefix}.bias`, [width], 0)];
+}
+
+function normal(name: string, shape: readonly number[], std: number): ClapWeight {
+  return {
+    name,
+    draw: async (generator) => {
+      using unit = await Tensor.randn(shape, { generator });
+      return unit.mul(std);
+    },
+  };
+}
+
+function constant(name: string, shape: readonly number[], value: number): ClapWeight {
+  return { name, draw: () => Tensor.full(shape, value) };
+}
+
+function integers(name: string, shape: readonly number[]): ClapWeight {
+  return { name, draw: () => Tensor.zeros(shape, { dtype: "int64" }) };
+}
+
+async function counting(length: number): Promise<Tensor> {
+  using counts = await Tensor.arange(0, length);
+  return counts.reshape([1, length]);
+}
+
+/** Row of the bias table for each query and key of a window, `[window², window²]` int64. */
+async function relativePositions(window: number): Promise<Tensor> {
+  const cells = window * window;
+  const values = BigInt64Array.from({ length: cells * cells }, (_, i) => {
+    const [query, key] = [Math.floor(i / cells), i % cells];
+    const rows = Math.floor(query / window) - Math.floor(key / window) + window - 1;
+    const columns = (query % window) - (key % window) + window - 1;
+    return BigInt(rows * (2 * window - 1) + columns);
+  });
+  return Tensor.from(values, [cells, cells]);
+}
+
+function pair(size: number | readonly number[]): readonly [number, number] {
+  const list = typeof size === "number" ? [size, size] : size;
+  return [list[0] ?? 1, list[1] ?? list[0] ?? 1];
+}
+
+function range(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => i);
+}

@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { parseAutoencoderConfig } from "../checkpoint/config/autoencoder.js";
+import { parseClapConfig } from "../checkpoint/config/clap.js";
+import { parseUNetConfig } from "../checkpoint/config/unet.js";
+import { parseVocoderConfig } from "../checkpoint/config/vocoder.js";
+import { inspectCheckpoint, writeSafetensors } from "../checkpoint/index.js";
+import type { CallOptions } from "../runtime/abort.js";
+import { expected, toMusicLDMError } from "../runtime/errors.js";
+import { call, throwIfAborted } from "../runtime/native.js";
+import type { NativeReference, NativeTensor } from "../runtime/native.js";
+import { loadAddon } from "../runtime/loader.js";
+import { Generator } from "../tensor/generator.js";
+import { Tensor } from "../tensor/tensor.js";
+import { byteTokenizerFiles } from "./bytetokenizer.js";
+import { clapWeights } from "./clapweights.js";
+import { presetNames, presets } from "./presets.js";
+import type { Preset, PresetName } from "./presets.js";
+
+export interface InitOptions extends CallOptions {
+  readonly preset: PresetName;
+  /** Where the folder is made; its parents are made as well. */
+  readonly folder: string;
+  /** Integer in 0..2^53 − 1; the same seed gives the same weights. */
+  readonly seed: number;
+  /** Replace the model files of a folder that is not empty; other files stay. Default false. */
+  readonly force?: boolean | undefined;
+}
+
+export interface InitResult {
+  readonly folder: string;
+  readonly preset: PresetName;
+  readonly seed: number;
+  /** Elements of all weight tensors. */
+  readonly elements: number;
+  readonly bytes: number;
+  /** What to tell the user about such a model. */
+  readonly notice: string;
+}
+
+const notice =
+  "The weights are random: this model makes noise, whatever the prompt. Its tokenizer has one " +
+  "token per byte, not the published vocabulary.";
+
+/** Everything that a folder is made of, written in this order. */
+type Writer = (folder: string, preset: Preset, options: InitOptions) => Promise<void>;
+
+const writers: Readonly<Record<string, Writer>> = {
+  text_encoder: writeTextEncoder,
+  unet: writeUNet,
+  vae: writeAutoencoder,
+  vocoder: writeVocoder,
+  tokenizer: writeTokenizer,
+  scheduler: (folder, preset) =>
+    writeJson(join(folder, "scheduler"), "scheduler_config.json", preset.scheduler),
+  feature_extractor: async (folder, { extractor }) => {
+    if (extractor === null) return;
+    await writeJson(join(folder, "feature_extractor"), "preprocessor_config.json", extractor);
+  },
+  index: writeIndex,
+};
+
+/**
+ * Write a randomly initialised model in the folder layout of diffusers, with the initialisers of
+ * the reference classes. Nothing appears under `folder` before everything is written.
+ *
+ * Errors: `E_ARGUMENT`, `E_IO` (the folder is not empty, no space, …), `E_ABORTED`.
+ */
+export async function initPretrained(options: InitOptions): Promise<InitResult> {
+  const preset = choosePreset(options.preset);
+  if (!Number.isSafeInteger(options.seed) || options.seed < 0) {
+    throw expected("E_ARGUMENT", "an integer in 0..2^53 - 1", "seed", options.seed);
+  }
+  if (typeof options.folder !== "string" || options.folder === "") {
+    throw expected("E_ARGUMENT", "a path", "folder", options.folder);
+  }
+  const folder = resolve(options.folder);
+  await refuseOccupied(folder, options.force === true);
+  const draft = join(dirname(folder), `.${basename(folder)}.${randomUUID()}.tmp`);
+  let made: string | undefined;
+  try {
+    made = await mkdir(draft, { recursive: true });
+    await writeParts(draft, preset, options);
+    const { elements, bytes } = await inspectCheckpoint(draft);
+    throwIfAborted(options.signal);
+    await publish(draft, folder);
+    const { preset: name, seed } = options;
+    return { folder, preset: name, seed, elements, bytes, notice };
+  } catch (error) {
+    // Parents that had to be made go as well.
+    await rm(made ?? draft, { recursive: true, force: true });
+    throw toMusicLDMError(error);
+  }
+}
+
+function choosePreset(name: string): Preset {
+  const known = presetNames.find((preset) => preset === name);
+  if (known !== undefined) return presets[known];
+  throw expected("E_ARGUMENT", presetNames.join(", "), "preset", name);
+}
+
+async function refuseOccupied(folder: string, force: boolean): Promise<void> {
+  let names: readonly string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw toMusicLDMError(error);
+  }
+  if (names.length === 0 || force) return;
+  const what = "an empty folder (or force)";
+  throw expected("E_IO", what, folder, `${names.length} entries`, { folder });
+}
+
+async function writeParts(draft: string, preset: Preset, options: InitOptions): Promise<void> {
+  const parts = Object.entries(writers);
+  for (const [step, [, write]] of parts.entries()) {
+    throwIfAborted(options.signal);
+    await write(draft, preset, options);
+    options.onProgress?.({ stage: "init", step: step + 1, totalSteps: parts.length });
+  }
+}
+
+/** Rename the draft into place, or part by part into a folder that stays. */
+async function publish(draft: string, folder: string): Promise<void> {
+  const isThere = await stat(folder).then(
+    () => true,
+    () => false,
+  );
+  const occupied = isThere && (await readdir(folder)).length > 0;
+  if (!occupied) return rename(draft, folder);
+  for (const name of await readdir(draft)) {
+    await rm(join(folder, name), { recursive: true, force: true });
+    await rename(join(draft, name), join(folder, name));
+  }
+  await rm(draft, { recursive: true });
+}
+
+async function writeJson(folder: string, name: string, value: unknown): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
+}
+
+async function writeIndex(folder: string, preset: Preset): Promise<void> {
+  const { extractor } = preset;
+  await writeJson(folder, "model_index.json", {
+    _class_name: preset.pipeline,
+    ...(extractor && { feature_extractor: ["transformers", "ClapFeatureExtractor"] }),
+    scheduler: ["diffusers", "DDIMScheduler"],
+    text_encoder: ["transformers", preset.textClass],
+    tokenizer: ["transformers", "RobertaTokenizer"],
+    unet: ["diffusers", "UNet2DConditionModel"],
+    vae: ["diffusers", "AutoencoderKL"],
+    vocoder: ["transformers", "SpeechT5HifiGan"],
+  });
+}
+
+async function writeTokenizer(folder: string): Promise<void> {
+  const target = join(folder, "tokenizer");
+  await mkdir(target, { recursive: true });
+  for (const [name, text] of Object.entries(byteTokenizerFiles())) {
+    await writeFile(join(target, name), text);
+  }
+}
+
+/** transformers refuses a file without this. */
+const metadata = { format: "pt" };
+
+/** A seed of its own for each part, so that no two parts draw the same numbers. */
+function partSeed(seed: number, part: number): number {
+  return (seed + part * 0x9e3779b1) % Number.MAX_SAFE_INTEGER;
+}
+
+async function writeTextEncoder(
+  folder: string,
+  preset: Preset,
+  { seed, signal }: InitOptions,
+): Promise<void> {
+  const target = join(folder, "text_encoder");
+  await writeJson(target, "config.json", preset.textEncoder);
+  const file = join(target, "config.json");
+  const { config } = parseClapConfig(preset.textEncoder, file, preset.textClass);
+  using generator = new Generator(partSeed(seed, 0));
+  const tensors: Record<string, Tensor> = {};
+  try {
+    for (const { name, draw } of clapWeights(config)) {
+      throwIfAborted(signal);
+      tensors[name] = await draw(generator);
+    }
+    await writeSafetensors(join(target, "model.safetensors"), tensors, metadata, { signal });
+  } finally {
+    for (const tensor of Object.values(tensors)) tensor.dispose();
+  }
+}
+
+async function writeUNet(folder: string, preset: Preset, options: InitOptions): Promise<void> {
+  const target = join(folder, "unet");
+  await writeJson(target, "config.json", preset.unet);
+  const { config } = parseUNetConfig(preset.unet, join(target, "config.json"));
+  const path = join(target, "diffusion_pytorch_model.safetensors");
+  await writeModule({ op: "unet.create", config, path, part: 1 }, options);
+}
+
+async function writeAutoencoder(
+  folder: string,
+  preset: Preset,
+  options: InitOptions,
+): Promise<void> {
+  const target = join(folder, "vae");
+  await writeJson(target, "config.json", preset.vae);
+  const { config } = parseAutoencoderConfig(preset.vae, join(target, "config.json"));
+  const path = join(target, "diffusion_pytorch_model.safetensors");
+  await writeModule({ op: "vae.create", config, path, part: 2 }, options);
+}
+
+async function writeVocoder(folder: string, preset: Preset, options: InitOptions): Promise<void> {
+  const target = join(folder, "vocoder");
+  await writeJson(target, "config.json", preset.vocoder);
+  const { config } = parseVocoderConfig(preset.vocoder, join(target, "config.json"));
+  const path = join(target, "model.safetensors");
+  await writeModule({ op: "vocoder.create", config, path, part: 3 }, options);
+}
+
+interface ModuleFile {
+  /** The op that builds the module from its configuration. */
+  readonly op: string;
+  readonly config: unknown;
+  readonly path: string;
+  /** Which part of the model it is, for its seed. */
+  readonly part: number;
+}
+
+/** Build a native module, initialise it and write its parameters. */
+async function writeModule(
+  { op, config, path, part }: ModuleFile,
+  { seed, signal }: InitOptions,
+): Promise<void> {
+  const { handle } = await call<NativeReference>(op, [config]);
+  const tensors: Record<string, Tensor> = {};
+  try {
+    await call("module.initialise", [handle, partSeed(seed, part)], { signal });
+    const state = await call<Record<string, NativeTensor>>("module.state", [handle]);
+    for (const [name, tensor] of Object.entries(state)) tensors[name] = Tensor.fromNative(tensor);
+    await writeSafetensors(path, tensors, metadata, { signal });
+  } finally {
+    for (const tensor of Object.values(tensors)) tensor.dispose();
+    loadAddon().dispose(handle);
+  }
+}
