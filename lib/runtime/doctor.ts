@@ -100,7 +100,7 @@ function describeLibtorch(info: RuntimeInfo | null): DoctorReport["libtorch"] {
     path: libtorch?.path ?? null,
     version: libtorch?.version ?? info?.torchVersion ?? null,
     blas:
-      matchOf(info?.config, /- (.*Math Kernel Library Version \S+|.*BLAS Version \S+)/) ??
+      matchOf(info?.config, /- (.*(?:Math Kernel Library|BLAS) Version [\d.]+)/) ??
       matchOf(info?.config, /BLAS_INFO=(\w+)/),
     onednn: matchOf(info?.config, /(?:MKL-DNN|oneDNN) v([\d.]+)/),
     cpuCapability: info?.cpuCapability ?? null,
