@@ -66,9 +66,9 @@ test("spacing and offset come from the file", (t) => {
 });
 
 test("an absent spacing is that of the solver's own class", (t) => {
-  const { timestep_spacing: _, ...rest } = musicldm;
+  const config = parseSchedulerConfig({ ...musicldm, timestep_spacing: undefined });
   const first = (solver: SolverName) =>
-    createPlan(parseSchedulerConfig(rest), { solver, steps: 10 }).steps[0]!.timestep;
+    createPlan(config, { solver, steps: 10 }).steps[0]!.timestep;
   t.is(first("ddim"), 901);
   t.is(first("pndm"), 901);
   t.is(first("euler"), 999);
@@ -132,7 +132,8 @@ for (const [key, value] of rejected) {
     });
     t.is(error?.code, "E_CONFIG");
     t.true(error?.message.includes(`scheduler ${key}`), error?.message);
-    if (typeof value !== "object") t.true(error?.message.includes(String(value)), error?.message);
+    if (Array.isArray(value)) return;
+    t.true(error?.message.includes(JSON.stringify(value) ?? "undefined"), error?.message);
   });
 }
 
@@ -153,8 +154,5 @@ test("contradictions are rejected", (t) => {
 
 test("keys that upstream ignores are ignored", (t) => {
   const extra = { invented: 1, dynamic_thresholding_ratio: 0.9, _diffusers_version: 3 };
-  t.deepEqual(
-    parseSchedulerConfig({ ...musicldm, ...extra }),
-    parseSchedulerConfig(musicldm),
-  );
+  t.deepEqual(parseSchedulerConfig({ ...musicldm, ...extra }), parseSchedulerConfig(musicldm));
 });

@@ -1,5 +1,5 @@
 import test from "ava";
-import { createPlan, defaultSolver, defaultSteps } from "../lib/diffusion/plan.js";
+import { createPlan, defaultSampler, defaultSolver, defaultSteps } from "../lib/diffusion/plan.js";
 import type { PlanSettings, SolverName, SolverPlan } from "../lib/diffusion/plan.js";
 import { parseSchedulerConfig, type SchedulerConfig } from "../lib/diffusion/scheduler-config.js";
 import { solverNames } from "../lib/diffusion/solvers/index.js";
@@ -74,6 +74,8 @@ for (const [solver, least, most, extra] of orders) {
 test("the defaults are a plan of their own", (t) => {
   const plan = createPlan(config);
   t.is(plan.steps.length, defaultSteps(defaultSolver));
+  t.deepEqual(plan, createPlan(config, defaultSampler));
+  t.notDeepEqual(plan, createPlan(config, { solver: defaultSolver }));
   t.true(defaultSteps(defaultSolver) <= 25);
   for (const solver of solverNames) t.notThrows(() => createPlan(config, { solver }));
 });
@@ -85,7 +87,10 @@ test("one step ends at the prediction of the clean sample", (t) => {
     const network: Network = (input) => input.map(Math.tanh);
     const start = Float64Array.of(0.3, -0.8).map((value) => value * plan.initialScale);
     const scale = Math.hypot(plan.startLevel.alpha, plan.startLevel.sigma);
-    const exact = network(start.map((value) => value / scale), 0);
+    const exact = network(
+      start.map((value) => value / scale),
+      0,
+    );
     const [end] = interpret({ plan, network, prediction: "sample", start, noise: () => start });
     t.true(relativeNorm(end!, exact) < 1e-12, solver);
     t.deepEqual(plan.finalLevel, { alpha: 1, sigma: 0 }, solver);

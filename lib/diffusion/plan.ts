@@ -17,7 +17,7 @@ export type {
 
 /** What a call chooses; everything else comes from the scheduler config. */
 export interface PlanSettings {
-  /** Default `defaultSolver`. */
+  /** Absent: `defaultSampler`, with its grid. Named: that scheduler on the config's own grid. */
   readonly solver?: SolverName | undefined;
   /** 1..num_train_timesteps. Default `defaultSteps(solver)`. */
   readonly steps?: number | undefined;
@@ -29,10 +29,12 @@ export interface PlanSettings {
   readonly startStep?: number | undefined;
 }
 
-/** The solver with the best quality per second at 25 evaluations or fewer; see docs/solvers.md. */
-export const defaultSolver: SolverName = "dpmsolver++";
+/** The best quality per second at 25 evaluations or fewer; measured in docs/solvers.md. */
+export const defaultSampler = { solver: "unipc", steps: 20, sigmas: "exponential" } as const;
 
-/** Steps that a solver needs for its result to stop improving audibly; see docs/solvers.md. */
+export const defaultSolver: SolverName = defaultSampler.solver;
+
+/** Steps of a solver when the call gives none; see docs/solvers.md. */
 export function defaultSteps(solver: SolverName): number {
   return traits[solver].steps;
 }
@@ -71,7 +73,11 @@ const traits: Readonly<Record<SolverName, Traits>> = {
  * config value that the solver does not implement.
  */
 export function createPlan(config: SchedulerConfig, settings: PlanSettings = {}): SolverPlan {
-  const solver = settings.solver ?? defaultSolver;
+  if (settings.solver === undefined) {
+    const { solver, sigmas } = defaultSampler;
+    return createPlan(config, { ...settings, solver, sigmas: settings.sigmas ?? sigmas });
+  }
+  const { solver } = settings;
   if (!solverNames.includes(solver)) {
     throw expected("E_ARGUMENT", `one of ${solverNames.join(", ")}`, "scheduler", solver);
   }

@@ -137,8 +137,9 @@ def multistep_cases():
     yield "unipc", 10, {"disable_corrector": [0, 1, 4]}, 0.0, 0
 
 
-def run(tables, solver, steps, extra, eta, begin):
+def run(tables, case):
     """Return the timesteps, the state after every call, and the starting scale."""
+    solver, steps, extra, eta, begin = case
     config = {**MUSICLDM, **extra}
     if solver == "dpmsolver++-sde":
         config["algorithm_type"] = "sde-dpmsolver++"
@@ -170,8 +171,9 @@ def main():
     default = Path(__file__).parent.parent / "goldens" / "schedulers.safetensors"
     tables = make_tables()
     records, timesteps, states = [], [], []
-    for solver, steps, extra, eta, begin in cases():
-        t, x, scale = run(tables, solver, steps, extra, eta, begin)
+    for case in cases():
+        solver, steps, extra, eta, begin = case
+        t, x, scale = run(tables, case)
         if not torch.isfinite(x).all():
             raise ValueError(f"not finite: {solver} {steps} {extra}")
         record = {"solver": solver, "steps": steps, "config": extra}

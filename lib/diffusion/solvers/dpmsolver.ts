@@ -66,8 +66,9 @@ function coefficients(
   const slope1 = { denoised1: 1 / r1, denoised2: -1 / r1 };
   const bend = combine([1 / (r0 + r1), slope0], [-1 / (r0 + r1), slope1]);
   const phi3 = (phi1 - q) / q ** 2 + 1 / 2;
-  return combine([1, base], [next.alpha * phi2, combine([1, slope0], [r0, bend])], [
-    next.alpha * phi3,
-    bend,
-  ]);
+  return combine(
+    [1, base],
+    [next.alpha * phi2, combine([1, slope0], [r0, bend])],
+    [next.alpha * phi3, bend],
+  );
 }

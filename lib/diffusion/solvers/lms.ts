@@ -17,7 +17,7 @@ export const lms: Solver = (schedule, settings) => {
     const order = Math.min(i + 1, maxOrder);
     const nodes = Array.from({ length: order }, (_, j) => at(grid.sigmas, startStep + i - j));
     const next = at(grid.sigmas, startStep + i + 1);
-    const weights = nodes.map((_, j) => [history[j]!, adamsWeight(nodes, j, next)]);
+    const weights = nodes.map((_, j) => [history[j]!, adamsWeight(nodes, j, next)] as const);
     const slope = update("slope", { x: 1 / sigma, denoised: -1 / sigma });
     const advance = update("x", { x: 1, ...Object.fromEntries(weights) });
     const aging = shift(history.slice(0, Math.min(i + 2, maxOrder)));

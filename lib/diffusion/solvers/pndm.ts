@@ -23,7 +23,9 @@ export const pndm: Solver = (schedule, settings) => {
   const steps = nodes.map((timestep, i): SolverStep => {
     const level = grid.levelAt(timestep);
     const next = grid.levelAt(timestep - grid.stride);
-    const mixed = Object.fromEntries(weights[Math.min(i, 3)]!.map((w, j) => [history[j]!, w]));
+    const mixed = Object.fromEntries(
+      weights[Math.min(i, 3)]!.map((w, j) => [history[j]!, w] as const),
+    );
     const transfer = move(settings, level, next, mixed);
     const keep = i === 0 && nodes.length > 1 ? [update("kept", { x: 1 })] : [];
     return { timestep, level, updates: [...keep, observe(settings, level), transfer, ...age(i)] };
@@ -65,7 +67,7 @@ function move(
   const isVelocity = settings.predictionType === "v_prediction";
   const perOutput = isVelocity ? perNoise * from.alpha : perNoise;
   const perState = to.alpha / from.alpha + (isVelocity ? perNoise * from.sigma : 0);
-  const scaled = Object.entries(outputs).map(([name, weight]) => [name, weight * perOutput]);
+  const scaled = Object.entries(outputs).map(([name, w]) => [name, w * perOutput] as const);
   return update("x", { [state]: perState, ...Object.fromEntries(scaled) });
 }
 

@@ -69,9 +69,12 @@ function unify(
   const start = { [state]: ratio, [base]: -next.alpha * phi };
   if (nodes.length === 0) return start;
   const scale = bend === "bh1" ? -h : phi;
-  const weights = interpolationWeights(nodes.map((node) => node.r), moments(-h, scale));
+  const weights = interpolationWeights(
+    nodes.map((node) => node.r),
+    moments(-h, scale),
+  );
   const differences = nodes.map(({ name, r }, k) => {
-    return [-next.alpha * scale * weights[k]! / r, { [name]: 1, [base]: -1 }] as const;
+    return [(-next.alpha * scale * weights[k]!) / r, { [name]: 1, [base]: -1 }] as const;
   });
   return combine([1, start], ...differences);
 }
@@ -89,12 +92,15 @@ function interpolationWeights(nodes: readonly number[], b: readonly number[]): n
   if (nodes.length === 1) return [1 / 2]; // the paper's choice, independent of h
   return nodes.map((node, k) => {
     const others = nodes.filter((_, j) => j !== k);
-    const powers = others.reduce<number[]>((polynomial, other) => {
-      const scale = 1 / (node - other);
-      return [...polynomial, 0].map((coefficient, i) => {
-        return scale * ((polynomial[i - 1] ?? 0) - other * coefficient);
-      });
-    }, [1]);
+    const powers = others.reduce<number[]>(
+      (polynomial, other) => {
+        const scale = 1 / (node - other);
+        return [...polynomial, 0].map((coefficient, i) => {
+          return scale * ((polynomial[i - 1] ?? 0) - other * coefficient);
+        });
+      },
+      [1],
+    );
     return powers.reduce((sum, coefficient, i) => sum + coefficient * b[i]!, 0);
   });
 }
