@@ -1,9 +1,8 @@
-import { open, readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import type { Writable } from "node:stream";
-import { finished } from "node:stream/promises";
-import writeFileAtomic from "write-file-atomic";
-import { MusicLDMError, expected } from "../runtime/errors.js";
+import { expected } from "../runtime/errors.js";
+import type { MusicLDMError } from "../runtime/errors.js";
 import { fault } from "./fault.js";
 import { decodeFlac, encodeFlac, inspectFlac } from "./flac.js";
 import { isFlac } from "./flac-header.js";
@@ -11,6 +10,7 @@ import { checkClip } from "./pcm.js";
 import { isWave } from "./riff.js";
 import type { AudioClip, AudioFileInfo, AudioFormat, AudioMetadata } from "./types.js";
 import { decodeWav, encodeWav, inspectWav } from "./wav.js";
+import { ioError, writeWhole } from "./whole.js";
 
 export interface WriteAudioOptions {
   /** Default: by the name's extension, `.wav` (16 bits) or `.flac`. */
@@ -64,39 +64,6 @@ export async function writeAudioTo(
     stream.write(bytes, (error) => (error ? reject(error) : resolve()));
   }).catch((error: unknown) => {
     throw ioError("write to", "the stream", error);
-  });
-}
-
-/** Write to a temporary name in the same folder, flush to the disk, rename. @throws E_IO */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  try {
-    if (await isSpecial(path)) return await writeThrough(path, bytes);
-    await writeFileAtomic(path, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  } catch (error) {
-    throw ioError("write", path, error);
-  }
-}
-
-/** A device or a pipe cannot be replaced by a renamed file. */
-async function isSpecial(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found !== undefined && !found.isFile() && !found.isDirectory();
-}
-
-async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, "w");
-  const stream = file.createWriteStream();
-  stream.end(bytes);
-  await finished(stream);
-}
-
-function ioError(verb: string, path: string, error: unknown): MusicLDMError {
-  const reason = error instanceof Error ? error.message : String(error);
-  const { code } = error as { code?: unknown };
-  return new MusicLDMError("E_IO", `Cannot ${verb} ${path}: ${reason}`, {
-    path,
-    systemCode: code,
-    cause: error,
   });
 }
 
