@@ -17,6 +17,13 @@ export interface CheckpointEntry {
   readonly file: number;
 }
 
+/** What the addon returns for files. */
+interface OpenedFiles {
+  readonly checkpoint: NativeReference;
+  readonly entries: readonly CheckpointEntry[];
+  readonly metadata: readonly (readonly [string, string])[];
+}
+
 /** What tensors of the format's dtypes become. */
 const tensorDtypes: Readonly<Record<string, DType>> = {
   F32: "float32",
@@ -42,17 +49,12 @@ export class Checkpoint extends NativeObject {
   readonly metadata: Readonly<Record<string, string>>;
   readonly #byName: ReadonlyMap<string, CheckpointEntry>;
 
-  private constructor(
-    reference: NativeReference,
-    paths: readonly string[],
-    entries: readonly CheckpointEntry[],
-    metadata: Readonly<Record<string, string>>,
-  ) {
-    super(reference.handle);
+  private constructor(opened: OpenedFiles, paths: readonly string[]) {
+    super(opened.checkpoint.handle);
     this.paths = paths;
-    this.entries = entries;
-    this.metadata = metadata;
-    this.#byName = new Map(entries.map((entry) => [entry.name, entry]));
+    this.entries = opened.entries;
+    this.metadata = Object.fromEntries(opened.metadata);
+    this.#byName = new Map(opened.entries.map((entry) => [entry.name, entry]));
   }
 
   /**
@@ -63,11 +65,7 @@ export class Checkpoint extends NativeObject {
   static async open(paths: string | readonly string[], options?: CallOptions): Promise<Checkpoint> {
     const list = typeof paths === "string" ? [paths] : [...paths];
     if (list.length === 0) throw expected("E_ARGUMENT", "at least one path", "paths", list);
-    const reference = await call<NativeReference>("checkpoint.open", [list], options);
-    const { handle } = reference;
-    const entries = await call<readonly CheckpointEntry[]>("checkpoint.entries", [handle]);
-    const pairs = await call<readonly [string, string][]>("checkpoint.metadata", [handle]);
-    return new Checkpoint(reference, list, entries, Object.fromEntries(pairs));
+    return new Checkpoint(await call<OpenedFiles>("checkpoint.open", [list], options), list);
   }
 
   has(name: string): boolean {
@@ -86,7 +84,7 @@ export class Checkpoint extends NativeObject {
     if (entry?.dtype === "F64" && !dtype) {
       throw expected("E_DTYPE", "a dtype to convert to", `F64 tensor ${name}`, undefined, { name });
     }
-    const args = [this.handle, name, dtype ?? null];
+    const args = [this, name, dtype ?? null];
     return Tensor.fromNative(await call<NativeTensor>("checkpoint.tensor", args));
   }
 }

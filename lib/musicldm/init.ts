@@ -6,13 +6,13 @@ import { parseClapConfig } from "../checkpoint/config/clap.js";
 import { parseUNetConfig } from "../checkpoint/config/unet.js";
 import { parseVocoderConfig } from "../checkpoint/config/vocoder.js";
 import { inspectCheckpoint, writeSafetensors } from "../checkpoint/index.js";
+import { Module } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { expected, toMusicLDMError } from "../runtime/errors.js";
 import { call, throwIfAborted } from "../runtime/native.js";
-import type { NativeReference, NativeTensor } from "../runtime/native.js";
-import { loadAddon } from "../runtime/loader.js";
+import type { NativeReference } from "../runtime/native.js";
 import { Generator } from "../tensor/generator.js";
-import { Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { byteTokenizerFiles } from "./bytetokenizer.js";
 import { clapWeights } from "./clapweights.js";
 import { presetNames, presets } from "./presets.js";
@@ -231,20 +231,24 @@ interface ModuleFile {
   readonly part: number;
 }
 
+/** A network of which nothing but its parameters matters here. */
+class FreshModule extends Module {
+  static async create(op: string, config: unknown): Promise<FreshModule> {
+    return new FreshModule((await call<NativeReference>(op, [config])).handle);
+  }
+}
+
 /** Build a native module, initialise it and write its parameters. */
 async function writeModule(
   { op, config, path, part }: ModuleFile,
   { seed, signal }: InitOptions,
 ): Promise<void> {
-  const { handle } = await call<NativeReference>(op, [config]);
-  const tensors: Record<string, Tensor> = {};
+  using module = await FreshModule.create(op, config);
+  await module.initialise(partSeed(seed, part));
+  const tensors = await module.state();
   try {
-    await call("module.initialise", [handle, partSeed(seed, part)], { signal });
-    const state = await call<Record<string, NativeTensor>>("module.state", [handle]);
-    for (const [name, tensor] of Object.entries(state)) tensors[name] = Tensor.fromNative(tensor);
     await writeSafetensors(path, tensors, metadata, { signal });
   } finally {
     for (const tensor of Object.values(tensors)) tensor.dispose();
-    loadAddon().dispose(handle);
   }
 }

@@ -14,13 +14,6 @@ using runtime::List;
 using runtime::Map;
 using runtime::Value;
 
-// open(paths) -> handle
-Value open(const Args& args) {
-  std::vector<std::string> paths;
-  for (const Value& path : args.list(0)) paths.push_back(runtime::to_string(path, "path"));
-  return runtime::ObjectPtr(std::make_shared<Checkpoint>(paths));
-}
-
 Value entry_value(const checkpoint::Header& header, const checkpoint::Entry& entry, int64_t file) {
   List shape(entry.shape.begin(), entry.shape.end());
   return Map{{"name", entry.name},
@@ -31,12 +24,11 @@ Value entry_value(const checkpoint::Header& header, const checkpoint::Entry& ent
              {"file", file}};
 }
 
-// entries(handle) -> [{ name, dtype, shape, bytes, offset in the file, index of the file }]
-Value entries(const Args& args) {
-  const auto opened = args.object<Checkpoint>(0);
+// { name, dtype, shape, bytes, offset in the file, index of the file }
+List entries(const Checkpoint& opened) {
   List list;
   int64_t index = 0;
-  for (const Checkpoint::File& file : opened->files()) {
+  for (const Checkpoint::File& file : opened.files()) {
     for (const auto& entry : file.header.entries) {
       list.push_back(entry_value(file.header, entry, index));
     }
@@ -45,13 +37,21 @@ Value entries(const Args& args) {
   return list;
 }
 
-// metadata(handle) -> [[key, value]]; pairs, since any text can be a key
-Value metadata(const Args& args) {
+// [key, value] pairs, since any text can be a key
+List metadata(const Checkpoint& opened) {
   List pairs;
-  for (const auto& [key, value] : args.object<Checkpoint>(0)->metadata()) {
-    pairs.push_back(List{key, value});
-  }
+  for (const auto& [key, value] : opened.metadata()) pairs.push_back(List{key, value});
   return pairs;
+}
+
+// open(paths) -> { checkpoint, entries, metadata }
+Value open(const Args& args) {
+  std::vector<std::string> paths;
+  for (const Value& path : args.list(0)) paths.push_back(runtime::to_string(path, "path"));
+  const auto opened = std::make_shared<Checkpoint>(paths);
+  return Map{{"checkpoint", runtime::ObjectPtr(opened)},
+             {"entries", entries(*opened)},
+             {"metadata", metadata(*opened)}};
 }
 
 // tensor(handle, name, dtype?) -> Tensor, over the file's memory unless the dtype changes
@@ -76,8 +76,6 @@ Value write(const Args& args) {
 
 const bool registered = [] {
   runtime::add_op("checkpoint.open", open);
-  runtime::add_op("checkpoint.entries", entries);
-  runtime::add_op("checkpoint.metadata", metadata);
   runtime::add_op("checkpoint.tensor", tensor);
   runtime::add_op("checkpoint.write", write);
   return true;

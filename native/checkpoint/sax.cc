@@ -133,21 +133,30 @@ bool HeaderSax::parse_error(size_t position, const std::string&,
 
 std::string HeaderSax::place() const {
   switch (where_) {
-    case Where::kOutside: return "the header";
-    case Where::kRoot: return show_name(key_);
-    case Where::kMetadata: return "metadata " + show_name(key_);
-    default: return show_name(field_) + " of tensor " + show_name(entry_.name);
+    case Where::kOutside:
+      return "the header";
+    case Where::kRoot:
+      return show_name(key_);
+    case Where::kMetadata:
+      return "metadata " + show_name(key_);
+    default:
+      return show_name(field_) + " of tensor " + show_name(entry_.name);
   }
 }
 
 std::string HeaderSax::wanted() const {
   switch (where_) {
     case Where::kOutside:
-    case Where::kRoot: return "an object";
-    case Where::kMetadata: return "a string";
-    case Where::kShape: return "at most 64 whole numbers of 0 or more";
-    case Where::kOffsets: return "two whole numbers of 0 or more";
-    case Where::kTensor: break;
+    case Where::kRoot:
+      return "an object";
+    case Where::kMetadata:
+      return "a string";
+    case Where::kShape:
+      return "at most 64 whole numbers of 0 or more";
+    case Where::kOffsets:
+      return "two whole numbers of 0 or more";
+    case Where::kTensor:
+      break;
   }
   return field_ == "dtype" ? "a dtype of the safetensors format" : "an array";
 }

@@ -1,8 +1,7 @@
 #include "checkpoint/write.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "checkpoint/dtype.h"
