@@ -25,18 +25,19 @@ Value create_text(const Args& args) {
       .max_position_embeddings = integer("max_position_embeddings"),
       .type_vocab_size = integer("type_vocab_size"),
       .projection_dim = integer("projection_dim"),
+      .projection_uses_gelu = runtime::get_string(config, "projection_hidden_act") == "gelu",
       .pad_token_id = integer("pad_token_id"),
       .layer_norm_eps = runtime::get_number(config, "layer_norm_eps"),
       .initializer_factor = runtime::get_number(config, "initializer_factor"),
   };
-  return runtime::ObjectPtr(std::make_shared<nn::ModuleHandle>(
-      std::make_shared<clap::TextTower>(parsed), "TextTower"));
+  return runtime::ObjectPtr(
+      std::make_shared<nn::ModuleHandle>(std::make_shared<clap::TextTower>(parsed), "TextTower"));
 }
 
-// forward(module, ids, mask) -> { last_hidden_state, pooler_output, text_embeds }
+// forward(module, ids, mask or null) -> { last_hidden_state, pooler_output, text_embeds }
 Value forward_text(const Args& args) {
   const auto& tower = nn::module_argument<clap::TextTower>(args, 0, "a text tower");
-  const auto output = tower.forward(args.tensor(1), args.tensor(2));
+  const auto output = tower.forward(args.tensor(1), args.has(2) ? args.tensor(2) : at::Tensor());
   return Map{{"last_hidden_state", output.last_hidden_state},
              {"pooler_output", output.pooler_output},
              {"text_embeds", output.text_embeds}};

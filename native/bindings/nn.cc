@@ -38,8 +38,8 @@ Value parameters(const Args& args) {
   Map result;
   for (const auto& [name, slot] : nn::slots(args.object<ModuleHandle>(0)->module())) {
     runtime::List shape(slot.sizes().begin(), slot.sizes().end());
-    result.emplace(name, Map{{"shape", std::move(shape)},
-                             {"dtype", runtime::dtype_name(slot.scalar_type())}});
+    result.emplace(
+        name, Map{{"shape", std::move(shape)}, {"dtype", runtime::dtype_name(slot.scalar_type())}});
   }
   return result;
 }

@@ -19,8 +19,8 @@ TextEmbeddings::TextEmbeddings(const TextConfig& c) : pad_token_id_(c.pad_token_
   word_embeddings_ = child<nn::Embedding>("word_embeddings", c.vocab_size, width, c.pad_token_id);
   token_type_embeddings_ = child<nn::Embedding>("token_type_embeddings", c.type_vocab_size, width);
   layer_norm_ = child<nn::LayerNorm>("LayerNorm", width, c.layer_norm_eps);
-  position_embeddings_ = child<nn::Embedding>("position_embeddings", c.max_position_embeddings,
-                                              width, c.pad_token_id);
+  position_embeddings_ =
+      child<nn::Embedding>("position_embeddings", c.max_position_embeddings, width, c.pad_token_id);
 }
 
 at::Tensor TextEmbeddings::forward(const at::Tensor& ids) const {
@@ -43,8 +43,7 @@ at::Tensor TextSelfAttention::forward(const at::Tensor& x, const at::Tensor& mas
   };
   const auto optional_mask = mask.defined() ? std::optional(mask) : std::nullopt;
   const at::Tensor mixed = at::scaled_dot_product_attention(
-      split(query_->forward(x)), split(key_->forward(x)), split(value_->forward(x)),
-      optional_mask);
+      split(query_->forward(x)), split(key_->forward(x)), split(value_->forward(x)), optional_mask);
   return mixed.transpose(1, 2).flatten(2);
 }
 
@@ -95,26 +94,28 @@ TextModel::TextModel(const TextConfig& c)
       pooler_(child<TextDense>("pooler", c, c.hidden_size)) {}
 
 TextModel::Output TextModel::forward(const at::Tensor& ids, const at::Tensor& mask) const {
-  const bool unpadded = mask.all().item<bool>();
-  const at::Tensor keys =
-      unpadded ? at::Tensor() : mask.to(at::kBool).unsqueeze(1).unsqueeze(1);  // [B, 1, 1, N]
+  at::Tensor keys;  // [B, 1, 1, N]
+  if (mask.defined() && !mask.all().item<bool>()) {
+    keys = mask.to(at::kBool).unsqueeze(1).unsqueeze(1);
+  }
   const at::Tensor hidden = encoder_->forward(embeddings_->forward(ids), keys);
   return {hidden, at::tanh(pooler_->forward(hidden.select(1, 0)))};
 }
 
-Projection::Projection(int64_t in_width, int64_t width)
-    : linear1_(child<nn::Linear>("linear1", in_width, width)),
-      linear2_(child<nn::Linear>("linear2", width, width)) {}
+Projection::Projection(const TextConfig& c)
+    : uses_gelu_(c.projection_uses_gelu),
+      linear1_(child<nn::Linear>("linear1", c.hidden_size, c.projection_dim)),
+      linear2_(child<nn::Linear>("linear2", c.projection_dim, c.projection_dim)) {}
 
 at::Tensor Projection::forward(const at::Tensor& x) const {
-  return linear2_->forward(at::relu(linear1_->forward(x)));
+  const at::Tensor hidden = linear1_->forward(x);
+  return linear2_->forward(uses_gelu_ ? at::gelu(hidden) : at::relu(hidden));
 }
 
 TextTower::TextTower(const TextConfig& config)
     : config_(config),
       text_model_(child<TextModel>("text_model", config)),
-      text_projection_(child<Projection>("text_projection", config.hidden_size,
-                                         config.projection_dim)) {
+      text_projection_(child<Projection>("text_projection", config)) {
   set_initialisers();
 }
 
@@ -143,7 +144,7 @@ void TextTower::check(const at::Tensor& ids, const at::Tensor& mask) const {
   if (ids.dim() != 2 || ids.numel() == 0) {
     throw runtime::expected("E_SHAPE", "[batch, tokens]", "ids", runtime::shape_text(ids.sizes()));
   }
-  if (mask.sizes() != ids.sizes()) {
+  if (mask.defined() && mask.sizes() != ids.sizes()) {
     throw runtime::expected("E_SHAPE", runtime::shape_text(ids.sizes()), "mask",
                             runtime::shape_text(mask.sizes()));
   }

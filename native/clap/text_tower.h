@@ -17,6 +17,7 @@ struct TextConfig {
   int64_t max_position_embeddings = 0;
   int64_t type_vocab_size = 1;
   int64_t projection_dim = 0;
+  bool projection_uses_gelu = false;  // otherwise ReLU
   int64_t pad_token_id = 1;
   double layer_norm_eps = 1e-12;
   double initializer_factor = 1;
@@ -116,13 +117,14 @@ class TextModel : public nn::Block {
   std::shared_ptr<TextDense> pooler_;
 };
 
-// Linear, ReLU, linear: [B, C] -> [B, projection_dim].
+// Linear, activation, linear: [B, C] -> [B, projection_dim].
 class Projection : public nn::Block {
  public:
-  Projection(int64_t in_width, int64_t width);
+  explicit Projection(const TextConfig& config);
   at::Tensor forward(const at::Tensor& x) const;
 
  private:
+  bool uses_gelu_;
   std::shared_ptr<nn::Linear> linear1_;
   std::shared_ptr<nn::Linear> linear2_;
 };
@@ -135,8 +137,9 @@ class TextTower : public nn::Block {
     at::Tensor pooler_output;      // [B, C]
     at::Tensor text_embeds;        // [B, projection_dim], not normalised
   };
-  // ids [B, N] i64, mask [B, N] i64 of 1 for tokens and 0 for padding. E_SHAPE, E_DTYPE and
-  // E_ARGUMENT (an id outside the vocabulary, too many tokens) name what does not fit.
+  // ids [B, N] i64, mask [B, N] i64 of 1 for tokens and 0 for padding, undefined without padding.
+  // E_SHAPE, E_DTYPE and E_ARGUMENT (an id outside the vocabulary, too many tokens) name what does
+  // not fit.
   Output forward(const at::Tensor& ids, const at::Tensor& mask) const;
 
  private:

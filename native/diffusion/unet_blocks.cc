@@ -46,9 +46,8 @@ at::Tensor Attention::forward(const at::Tensor& tokens) const {
   const auto split = [&](const at::Tensor& x) {
     return x.view({batch, count, heads_, -1}).transpose(1, 2);  // [B, heads, N, C / heads]
   };
-  const auto mixed = at::scaled_dot_product_attention(split(to_q_->forward(tokens)),
-                                                      split(to_k_->forward(tokens)),
-                                                      split(to_v_->forward(tokens)));
+  const auto mixed = at::scaled_dot_product_attention(
+      split(to_q_->forward(tokens)), split(to_k_->forward(tokens)), split(to_v_->forward(tokens)));
   return (*to_out_)[0].forward(mixed.transpose(1, 2).reshape({batch, count, -1}));
 }
 
@@ -135,8 +134,8 @@ at::Tensor Transformer2d::forward(const at::Tensor& x) const {
 }
 
 Downsample::Downsample(int64_t channels, int64_t padding) {
-  const nn::Padding2d sides = padding == 0 ? nn::Padding2d{.bottom = 1, .right = 1}
-                                           : nn::Padding2d::same(padding);
+  const nn::Padding2d sides =
+      padding == 0 ? nn::Padding2d{.bottom = 1, .right = 1} : nn::Padding2d::same(padding);
   conv_ = child<nn::Conv2d>("conv", nn::Conv2dOptions{channels, channels, 3, 2, sides});
 }
 

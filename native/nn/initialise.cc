@@ -1,6 +1,6 @@
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty_like.h>
 
 #include "nn/layers.h"
 #include "nn/slots.h"

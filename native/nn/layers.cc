@@ -42,8 +42,7 @@ void Layer::declare(at::IntArrayRef weight_shape, at::IntArrayRef bias_shape) {
 }
 
 Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
-  const at::IntArrayRef bias_shape =
-      with_bias ? at::IntArrayRef(out_features) : at::IntArrayRef();
+  const at::IntArrayRef bias_shape = with_bias ? at::IntArrayRef(out_features) : at::IntArrayRef();
   declare({out_features, in_features}, bias_shape);
   weight_init = bias_init = default_uniform(in_features);
 }
@@ -94,8 +93,7 @@ at::Tensor Conv2d::forward(const at::Tensor& x) const {
     padding.top = padding.bottom = 0;
   }
   if (padding.top != padding.bottom || padding.left != padding.right) {
-    input = at::constant_pad_nd(
-        input, {padding.left, padding.right, padding.top, padding.bottom});
+    input = at::constant_pad_nd(input, {padding.left, padding.right, padding.top, padding.bottom});
     padding = {};
   }
   return at::conv2d(input, weight, bias, options_.stride, {padding.top, padding.left});

@@ -55,7 +55,7 @@ class Linear : public Layer {
 class Embedding : public Layer {
  public:
   Embedding(int64_t count, int64_t width, int64_t padding_index = -1);
-  at::Tensor forward(const at::Tensor& indices) const;  // [...] i64 -> [..., width]
+  at::Tensor forward(const at::Tensor& indices) const;       // [...] i64 -> [..., width]
   void initialise(const at::Generator& generator) override;  // the padding row becomes zero
 
  private:

@@ -105,8 +105,8 @@ void check_filled(const torch::nn::Module& module) {
     if (slot.is_meta()) names += (names.empty() ? "" : ", ") + name;
   }
   if (names.empty()) return;
-  throw runtime::Error("E_INTERNAL", "Expected a value for each parameter but received none for " +
-                                         names);
+  throw runtime::Error("E_INTERNAL",
+                       "Expected a value for each parameter but received none for " + names);
 }
 
 void convert(torch::nn::Module& module, std::optional<at::Device> device,
