@@ -54,9 +54,7 @@ Value split_moments(const Args& args) {
 }
 
 // (moments, noise)
-Value sample(const Args& args) {
-  return latent::sample_posterior(args.tensor(0), args.tensor(1));
-}
+Value sample(const Args& args) { return latent::sample_posterior(args.tensor(0), args.tensor(1)); }
 
 Value create_vocoder(const Args& args) {
   const Map& config = args.map(0);
@@ -72,8 +70,9 @@ Value create_vocoder(const Args& args) {
       .normalize_before = runtime::get_boolean(config, "normalize_before"),
   };
   const std::string name = "resblock_dilation_sizes";
-  const Value* lists = runtime::find(config, name);
-  for (const Value& list : runtime::to_list(lists ? *lists : Value(), name)) {
+  const Value* found = runtime::find(config, name);
+  const runtime::List lists = runtime::to_list(found ? *found : Value(), name);
+  for (const Value& list : lists) {
     parsed.resblock_dilation_sizes.push_back(runtime::get_integers({{name, list}}, name));
   }
   return handle(std::make_shared<latent::Vocoder>(parsed), "Vocoder");

@@ -55,10 +55,10 @@ void check_image(const at::Tensor& x, const std::string& name, int64_t channels,
     return;
   }
   const std::string at_least = " >= " + std::to_string(least);
-  throw runtime::expected("E_SHAPE",
-                          "[batch, " + std::to_string(channels) + ", frames" + at_least +
-                              ", bins" + at_least + "]",
-                          name, runtime::shape_text(x.sizes()));
+  throw runtime::expected(
+      "E_SHAPE",
+      "[batch, " + std::to_string(channels) + ", frames" + at_least + ", bins" + at_least + "]",
+      name, runtime::shape_text(x.sizes()));
 }
 
 }  // namespace
@@ -75,14 +75,13 @@ Encoder::Encoder(const AutoencoderConfig& config) {
   for (size_t level = 0; level < widths.size(); ++level) {
     down_blocks_->emplace(level_options(widths, level, config.layers_per_block, groups));
   }
-  mid_block_ =
-      child<MidBlock>("mid_block", widths.back(), groups, config.mid_block_add_attention);
+  mid_block_ = child<MidBlock>("mid_block", widths.back(), groups, config.mid_block_add_attention);
   conv_norm_out_ = child<nn::GroupNorm>("conv_norm_out", groups, widths.back(), kNormEps);
   conv_out_ = child<nn::Conv2d>("conv_out", same_conv(widths.back(), 2 * config.latent_channels));
 }
 
 at::Tensor Encoder::forward(const at::Tensor& mel) const {
-  at::Tensor x = in_fast_layout(conv_in_->forward(mel));  // [B, widths[0], T, F]
+  at::Tensor x = in_fast_layout(conv_in_->forward(mel));                     // [B, widths[0], T, F]
   for (const auto& block : *down_blocks_) x = block->forward(std::move(x));  // halves T and F
   x = mid_block_->forward(std::move(x));  // [B, widths[-1], T/s, F/s]
   x = conv_norm_out_->forward(x);
@@ -94,8 +93,7 @@ Decoder::Decoder(const AutoencoderConfig& config) {
                                     config.block_out_channels.rend());
   const int64_t groups = config.norm_num_groups;
   conv_in_ = child<nn::Conv2d>("conv_in", same_conv(config.latent_channels, widths.front()));
-  mid_block_ =
-      child<MidBlock>("mid_block", widths.front(), groups, config.mid_block_add_attention);
+  mid_block_ = child<MidBlock>("mid_block", widths.front(), groups, config.mid_block_add_attention);
   up_blocks_ = child<nn::List<UpBlock>>("up_blocks");
   for (size_t level = 0; level < widths.size(); ++level) {
     up_blocks_->emplace(level_options(widths, level, config.layers_per_block + 1, groups));
@@ -109,7 +107,7 @@ at::Tensor Decoder::forward(const at::Tensor& latents) const {
   x = mid_block_->forward(std::move(x));
   for (const auto& block : *up_blocks_) x = block->forward(std::move(x));  // doubles T and F
   runtime::throw_if_cancelled();
-  x = conv_norm_out_->forward(x);  // [B, widths[0], T's, F's]
+  x = conv_norm_out_->forward(x);                        // [B, widths[0], T's, F's]
   return conv_out_->forward(at::silu_(x)).contiguous();  // [B, C, T's, F's]
 }
 

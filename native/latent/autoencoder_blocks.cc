@@ -10,10 +10,8 @@ namespace musicldm::latent {
 namespace {
 
 nn::ResnetOptions resnet_options(int64_t in_channels, int64_t out_channels, int64_t groups) {
-  return {.in_channels = in_channels,
-          .out_channels = out_channels,
-          .groups = groups,
-          .eps = kNormEps};
+  return {
+      .in_channels = in_channels, .out_channels = out_channels, .groups = groups, .eps = kNormEps};
 }
 
 void fill(nn::List<nn::ResnetBlock>& resnets, const LevelOptions& options) {

@@ -53,11 +53,11 @@ void check_stacks(const VocoderConfig& config) {
   const auto is_odd = [](int64_t kernel) { return kernel > 0 && kernel % 2 == 1; };
   require(!kernels.empty() && std::all_of(kernels.begin(), kernels.end(), is_odd),
           "at least one odd size", "resblock_kernel_sizes", kernels);
-  require(dilations.size() == kernels.size(), "one list per kernel size",
-          "resblock_dilation_sizes", {static_cast<int64_t>(dilations.size())});
+  require(dilations.size() == kernels.size(), "one list per kernel size", "resblock_dilation_sizes",
+          {static_cast<int64_t>(dilations.size())});
   for (const auto& list : dilations) {
-    require(!list.empty() && *std::min_element(list.begin(), list.end()) > 0,
-            "positive dilations", "resblock_dilation_sizes", list);
+    require(!list.empty() && *std::min_element(list.begin(), list.end()) > 0, "positive dilations",
+            "resblock_dilation_sizes", list);
   }
 }
 
