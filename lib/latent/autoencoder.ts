@@ -1,5 +1,5 @@
 import type { AutoencoderConfig } from "../checkpoint/config/autoencoder.js";
-import { Module } from "./module.js";
+import { Module } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
 import { call } from "../runtime/native.js";

@@ -1,5 +1,5 @@
 import type { VocoderConfig } from "../checkpoint/config/vocoder.js";
-import { Module } from "./module.js";
+import { Module } from "../nn/module.js";
 import { call } from "../runtime/native.js";
 import type { NativeReference, NativeTensor } from "../runtime/native.js";
 import { checkTensor } from "../tensor/base.js";
