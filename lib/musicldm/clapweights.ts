@@ -6,6 +6,7 @@ import type { Generator } from "../tensor/generator.js";
 /** How a tensor of a fresh CLAP starts; `draw` consumes the generator only where it is random. */
 export interface ClapWeight {
   readonly name: string;
+  readonly shape: readonly number[];
   readonly draw: (generator: Generator) => Promise<Tensor>;
 }
 
@@ -49,7 +50,7 @@ function textTower(text: ClapTextConfig, std: number): readonly ClapWeight[] {
   const embedding = (name: string, count: number): ClapWeight =>
     normal(`${embeddings}.${name}.weight`, [count, width], embeddingStd * text.initializer_factor);
   return [
-    { name: `${embeddings}.position_ids`, draw: () => counting(length) },
+    { name: `${embeddings}.position_ids`, shape: [1, length], draw: () => counting(length) },
     integers(`${embeddings}.token_type_ids`, [1, length]),
     embedding("word_embeddings", text.vocab_size),
     embedding("token_type_embeddings", text.type_vocab_size),
@@ -111,10 +112,15 @@ function swinBlock(
 ): readonly ClapWeight[] {
   const inner = Math.trunc(ratio * width);
   const self = `${prefix}.attention.self`;
+  const positions = {
+    name: `${self}.relative_position_index`,
+    shape: [window ** 2, window ** 2],
+    draw: () => relativePositions(window),
+  };
   return [
     ...norm(`${prefix}.layernorm_before`, width),
     constant(`${self}.relative_position_bias_table`, [(2 * window - 1) ** 2, heads], 0),
-    { name: `${self}.relative_position_index`, draw: () => relativePositions(window) },
+    positions,
     ...attention(`${prefix}.attention`, width, std),
     ...norm(`${prefix}.layernorm_after`, width),
     ...linear(`${prefix}.intermediate.dense`, [inner, width], std),
@@ -151,6 +157,7 @@ function norm(prefix: string, width: number): readonly ClapWeight[] {
 function normal(name: string, shape: readonly number[], std: number): ClapWeight {
   return {
     name,
+    shape,
     draw: async (generator) => {
       using unit = await Tensor.randn(shape, { generator });
       return unit.mul(std);
@@ -159,11 +166,11 @@ function normal(name: string, shape: readonly number[], std: number): ClapWeight
 }
 
 function constant(name: string, shape: readonly number[], value: number): ClapWeight {
-  return { name, draw: () => Tensor.full(shape, value) };
+  return { name, shape, draw: () => Tensor.full(shape, value) };
 }
 
 function integers(name: string, shape: readonly number[]): ClapWeight {
-  return { name, draw: () => Tensor.zeros(shape, { dtype: "int64" }) };
+  return { name, shape, draw: () => Tensor.zeros(shape, { dtype: "int64" }) };
 }
 
 async function counting(length: number): Promise<Tensor> {

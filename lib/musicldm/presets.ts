@@ -17,6 +17,8 @@ export interface Preset {
   readonly extractor: Json | null;
 }
 
+// Whole-numbered settings that Python wants as floats (initializer_factor, mlp_ratio) are left out:
+// they have their default, and JSON from here would hold an integer.
 const text = {
   model_type: "clap_text_model",
   vocab_size: 50_265,
@@ -29,7 +31,6 @@ const text = {
   attention_probs_dropout_prob: 0.1,
   max_position_embeddings: 514,
   type_vocab_size: 1,
-  initializer_factor: 1,
   layer_norm_eps: 1e-12,
   projection_dim: 512,
   projection_hidden_act: "relu",
@@ -63,11 +64,9 @@ const audio = {
   attention_probs_dropout_prob: 0,
   drop_path_rate: 0,
   qkv_bias: true,
-  mlp_ratio: 4,
   aff_block_r: 4,
   projection_hidden_act: "relu",
   layer_norm_eps: 1e-5,
-  initializer_factor: 1,
 };
 
 const clap = {
@@ -76,7 +75,6 @@ const clap = {
   logit_scale_init_value: 1 / 0.07,
   projection_dim: 512,
   projection_hidden_act: "relu",
-  initializer_factor: 1,
   hidden_size: text.hidden_size,
   num_hidden_layers: text.num_hidden_layers + audio.depths.length,
   text_config: text,
@@ -228,8 +226,8 @@ const debug: Preset = {
   unet: {
     ...unet,
     sample_size: 25,
-    block_out_channels: [16, 32, 32, 64],
-    cross_attention_dim: [16, 32, 32, 64],
+    block_out_channels: [16, 32, 32, 32],
+    cross_attention_dim: [16, 32, 32, 32],
     layers_per_block: 1,
     attention_head_dim: 4,
     norm_num_groups: 8,
@@ -243,7 +241,7 @@ const debug: Preset = {
     norm_num_groups: 4,
   },
   // Wider initial weights than the full size's, so that so few of them are still heard.
-  vocoder: { ...vocoder, upsample_initial_channel: 32, initializer_range: 0.1 },
+  vocoder: { ...vocoder, upsample_initial_channel: 32, initializer_range: 0.2 },
 };
 
 export const presets: Readonly<Record<PresetName, Preset>> = {
