@@ -24,11 +24,11 @@ export interface SamplingOptions extends CallOptions {
   readonly prompt?: string | readonly string[];
   /** What to steer away from; absent means the empty text. One, or one per prompt. */
   readonly negativePrompt?: string | readonly string[];
-  /** Network steps. Default: the solver's own (20 for the default solver). */
+  /** Steps of the solver, 1..1000. Default: the solver's own, 20 for the default solver. */
   readonly steps?: number;
-  /** Solver. Default `"dpmsolver++"`. */
+  /** Solver. Default `"unipc"` on exponentially spaced noise levels; see docs/solvers.md. */
   readonly scheduler?: SolverName;
-  /** Classifier-free guidance scale; 1 turns guidance off. Default 2. */
+  /** Classifier-free guidance scale, 0..100; at 1 or below there is no guidance. Default 2. */
   readonly guidanceScale?: number;
   /** Stochasticity of DDIM in 0..1. Default 0. */
   readonly eta?: number;
@@ -46,6 +46,8 @@ export interface SamplingOptions extends CallOptions {
   readonly negativePromptEmbeds?: Tensor;
   /** What to return. Default `"waveform"`. */
   readonly output?: OutputKind;
+  /** Return the mel and the latents beside the waveforms; the caller disposes them. */
+  readonly intermediates?: boolean;
 }
 
 export interface GenerateOptions extends SamplingOptions {
@@ -63,9 +65,14 @@ export interface TimeSpan {
   readonly endSeconds: number;
 }
 
+/** Mono samples in ±1, at any rate. */
+export interface SourceAudio {
+  readonly samples: Float32Array;
+  readonly sampleRate: number;
+}
+
 export interface EditOptions extends SamplingOptions {
-  /** Mono source in ±1. */
-  readonly audio: { readonly samples: Float32Array; readonly sampleRate: number };
+  readonly audio: SourceAudio;
   /** 0..1: how much of the noise schedule is run; 1 forgets the source. Exclusive with `mask`. */
   readonly strength?: number;
   /** What to generate anew; the rest keeps the source's encoded latents bit for bit. */
@@ -80,9 +87,9 @@ export interface GenerationResult {
   readonly sampleRate: number;
   /** The seed of each item. */
   readonly seeds: readonly number[];
-  /** `[items, frames, melBins]` log-mel, for `output: "mel"`; the caller disposes it. */
+  /** `[items, frames, melBins]` log-mel, for `"mel"` or `intermediates`; the caller disposes it. */
   readonly mel?: Tensor;
-  /** `[items, channels, frames / 4, melBins / 4]` scaled latents, for `output: "latent"`. */
+  /** `[items, channels, frames / 4, melBins / 4]` scaled latents, for `"latent"` likewise. */
   readonly latents?: Tensor;
   /** What the caller should know: cut prompts, silent items. */
   readonly warnings: readonly string[];
@@ -91,15 +98,20 @@ export interface GenerationResult {
 }
 
 export interface GenerationSettings {
+  /** Empty where embeddings came in their place. */
   readonly prompts: readonly string[];
   readonly negativePrompts: readonly string[];
+  /** Items per prompt. */
+  readonly count: number;
   readonly seconds: number;
   readonly steps: number;
   readonly scheduler: SolverName;
   readonly guidanceScale: number;
   readonly eta: number;
   readonly loop: boolean;
-  /** SHA-256 over the folder's weight files' headers and sizes, hexadecimal. */
+  /** Noise levels, where they are not the scheduler config's. */
+  readonly sigmas?: "karras" | "exponential";
+  /** SHA-256 that identifies the folder's weights, hexadecimal; see docs/checkpoints.md. */
   readonly weightsHash: string;
   readonly version: string;
 }

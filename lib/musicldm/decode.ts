@@ -1,0 +1,58 @@
+import type { Autoencoder } from "../latent/autoencoder.js";
+import type { Vocoder } from "../latent/vocoder.js";
+import type { CallOptions } from "../runtime/abort.js";
+import { MusicLDMError } from "../runtime/errors.js";
+import { throwIfAborted } from "../runtime/native.js";
+import type { DType } from "../runtime/native.js";
+import type { Tensor } from "../tensor/tensor.js";
+
+export interface DecodeOptions extends CallOptions {
+  readonly loop: boolean;
+  /** Of the networks; what goes in and comes out is float32. */
+  readonly dtype: DType;
+}
+
+/** Turn scaled latents `[1, C, T, F]` into a log-mel `[1, frames, bins]`. @throws E_NONFINITE */
+export async function decodeMel(
+  vae: Autoencoder,
+  latents: Tensor,
+  { loop, dtype, signal }: DecodeOptions,
+): Promise<Tensor> {
+  throwIfAborted(signal);
+  using unscaled = await latents.mul(1 / vae.scalingFactor);
+  using input = await unscaled.to(dtype);
+  using image = await vae.decode(input, { circular: loop, signal });
+  using squeezed = await image.squeeze(1);
+  const mel = await squeezed.to("float32");
+  await requireFinite(mel, "decode");
+  return mel;
+}
+
+export interface Waveform {
+  readonly samples: Float32Array;
+  /** Largest magnitude. */
+  readonly peak: number;
+}
+
+/** Turn a log-mel `[1, frames, bins]` into exactly `samples` samples. @throws E_NONFINITE */
+export async function vocodeMel(
+  vocoder: Vocoder,
+  mel: Tensor,
+  samples: number,
+  { loop, dtype, signal }: DecodeOptions,
+): Promise<Waveform> {
+  throwIfAborted(signal);
+  using input = await mel.to(dtype);
+  using wave = await vocoder.vocode(input, { circular: loop, signal });
+  await requireFinite(wave, "vocode");
+  using clip = await wave.slice(1, 0, samples);
+  using magnitudes = await clip.abs();
+  using peak = await magnitudes.max();
+  return { samples: await clip.floats(), peak: await peak.item() };
+}
+
+async function requireFinite(tensor: Tensor, stage: string): Promise<void> {
+  if (await tensor.allFinite()) return;
+  const message = `Expected a finite result for stage ${stage} but it has NaN or infinity`;
+  throw new MusicLDMError("E_NONFINITE", message, { stage, step: 1 });
+}

@@ -1,0 +1,104 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { openFolder, openWeights } from "../checkpoint/index.js";
+import type { Component, ModelFolder } from "../checkpoint/index.js";
+import { TextEncoder } from "../clap/text-encoder.js";
+import { TextTower } from "../clap/text-tower.js";
+import { TextTokenizer } from "../clap/tokenizer.js";
+import { parseSchedulerConfigText } from "../diffusion/scheduler-config.js";
+import type { SchedulerConfig } from "../diffusion/scheduler-config.js";
+import { UNet } from "../diffusion/unet.js";
+import { Autoencoder } from "../latent/autoencoder.js";
+import { Vocoder } from "../latent/vocoder.js";
+import type { Module } from "../nn/module.js";
+import type { CallOptions } from "../runtime/abort.js";
+import { MusicLDMError, expected } from "../runtime/errors.js";
+import { loadCuda } from "../runtime/loader.js";
+import type { DType } from "../runtime/native.js";
+import type { LoadOptions } from "./types.js";
+
+/** Everything that a model folder holds, opened. */
+export interface Networks {
+  readonly folder: ModelFolder;
+  readonly scheduler: SchedulerConfig;
+  readonly textEncoder: TextEncoder;
+  readonly unet: UNet;
+  readonly vae: Autoencoder;
+  readonly vocoder: Vocoder;
+  readonly device: string;
+  readonly dtype: DType;
+}
+
+const dtypes = ["float32", "float16", "bfloat16"] as const;
+
+/** Open a folder and fill its networks. Errors: those of `MusicLDM.fromPretrained`. */
+export async function openNetworks(
+  path: string,
+  options: LoadOptions & CallOptions,
+): Promise<Networks> {
+  const { device = "cpu", dtype = "float32", attentionHeads = "config", signal } = options;
+  if (!dtypes.includes(dtype)) {
+    throw expected("E_ARGUMENT", `one of ${dtypes.join(", ")}`, "dtype", dtype);
+  }
+  if (attentionHeads !== "config" && attentionHeads !== "trained") {
+    throw expected("E_ARGUMENT", '"config" or "trained"', "attentionHeads", attentionHeads);
+  }
+  requireDevice(device);
+  if (typeof path !== "string" || path === "") {
+    throw expected("E_ARGUMENT", "the path of a model folder", "folder", path);
+  }
+  const folder = await openFolder(path, { attentionHeads });
+  const scheduler = await readScheduler(path);
+  const place = { device, dtype, signal };
+  const opened: Module[] = [];
+  const open = async <T extends Module>(module: T, component: Component<unknown>): Promise<T> => {
+    opened.push(module);
+    await fill(module, component, place);
+    return module;
+  };
+  try {
+    const { config } = folder.textEncoder;
+    const tower = await open(await TextTower.create(config.text), folder.textEncoder);
+    const tokenizer = await TextTokenizer.load(folder.tokenizer, tower.maxTokens);
+    const unet = await open(await UNet.create(folder.unet.config), folder.unet);
+    const vae = await open(await Autoencoder.create(folder.vae.config), folder.vae);
+    const vocoder = await open(await Vocoder.create(folder.vocoder.config), folder.vocoder);
+    const textEncoder = new TextEncoder(tower, tokenizer);
+    return { folder, scheduler, textEncoder, unet, vae, vocoder, device, dtype };
+  } catch (error) {
+    for (const module of opened) module.dispose();
+    throw error;
+  }
+}
+
+function requireDevice(device: string): void {
+  if (device === "cpu") return;
+  if (typeof device !== "string" || !/^cuda(:\d+)?$/.test(device)) {
+    throw expected("E_ARGUMENT", '"cpu", "cuda" or "cuda:N"', "device", device);
+  }
+  const { available, reason } = loadCuda();
+  if (available) return;
+  const message = `Expected a CUDA device for device but there is none: ${reason ?? "unknown"}`;
+  throw new MusicLDMError("E_NO_CUDA", message, { device, reason });
+}
+
+async function readScheduler(folder: string): Promise<SchedulerConfig> {
+  const file = join(folder, "scheduler", "scheduler_config.json");
+  return parseSchedulerConfigText(await readFile(file, "utf8"));
+}
+
+interface Place extends CallOptions {
+  readonly device: string;
+  readonly dtype: DType;
+}
+
+async function fill(
+  module: Module,
+  component: Component<unknown>,
+  { device, dtype, signal }: Place,
+): Promise<void> {
+  using checkpoint = await openWeights(component.weights);
+  await module.load(checkpoint, { dtype, ...(signal && { signal }) });
+  await module.eval();
+  if (device !== "cpu") await module.to({ device });
+}
