@@ -22,6 +22,8 @@ export default tseslint.config(
       "@typescript-eslint/require-await": "off",
       "max-lines-per-function": ["error", 60],
       "max-params": ["error", 5],
+      // A promise that leaves a `try` or a scope with `using` unawaited outlives what it needs.
+      "@typescript-eslint/return-await": ["error", "error-handling-correctness-only"],
       eqeqeq: "error",
       "no-console": "error",
       "no-restricted-syntax": [

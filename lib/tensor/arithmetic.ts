@@ -21,7 +21,9 @@ export abstract class ArithmeticOps extends ShapeOps {
     return this.runWith("add", other);
   }
 
+  /** Subtract; bool is refused. */
   async sub(other: Operand): Promise<Tensor> {
+    checkNoBool("sub", this, other);
     return this.runWith("sub", other);
   }
 
@@ -82,7 +84,9 @@ export abstract class ArithmeticOps extends ShapeOps {
     return this.run("logical_not");
   }
 
+  /** Negate; bool is refused. */
   async neg(): Promise<Tensor> {
+    checkNoBool("neg", this);
     return this.run("neg");
   }
 
@@ -178,4 +182,11 @@ export abstract class ArithmeticOps extends ShapeOps {
     const received = `${shapeText(this.shape)} and ${shapeText(other.shape)}`;
     throw expected("E_SHAPE", "shapes […, N, K] and […, K, M]", "matmul", received);
   }
+}
+
+function checkNoBool(op: string, ...operands: readonly unknown[]): void {
+  const isBool = operands.some((operand) => {
+    return operand instanceof ArithmeticOps && operand.dtype === "bool";
+  });
+  if (isBool) throw expected("E_DTYPE", "a number dtype", op, "bool");
 }

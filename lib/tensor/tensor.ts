@@ -139,7 +139,7 @@ export class Tensor extends FunctionalOps {
     throw expected("E_ARGUMENT", "an equation", "einsum", equation);
   }
 
-  /** Convert to a dtype (`"float16"`), move to a device (`"cuda"`), or both (`{ dtype, device }`). */
+  /** Convert to a dtype (`"float16"`), move to a device (`"cuda"`), or both, as options. */
   async to(target: TensorOptions | string): Promise<Tensor> {
     const options = typeof target === "string" ? named(target) : target;
     return this.run("to", complete({ device: this.device, ...options }, this.dtype));
@@ -190,9 +190,10 @@ export class Tensor extends FunctionalOps {
     return runOp<boolean>("is_requiring_grad", [this]);
   }
 
-  /** Add the derivatives of this tensor to `grad` of every leaf that requires it. */
+  /** Add the derivatives of this scalar, or of its product with `gradient`, to every leaf. */
   async backward(gradient?: Tensor): Promise<void> {
     if (gradient !== undefined) checkTensor("backward", gradient);
+    else if (this.size !== 1) throw expected("E_SHAPE", "one element", "backward", this.shape);
     await runOp("backward", [this, gradient ?? null]);
   }
 
