@@ -160,7 +160,7 @@ function normal(name: string, shape: readonly number[], std: number): ClapWeight
     shape,
     draw: async (generator) => {
       using unit = await Tensor.randn(shape, { generator });
-      return unit.mul(std);
+      return await unit.mul(std);
     },
   };
 }
@@ -175,7 +175,7 @@ function integers(name: string, shape: readonly number[]): ClapWeight {
 
 async function counting(length: number): Promise<Tensor> {
   using counts = await Tensor.arange(0, length);
-  return counts.reshape([1, length]);
+  return await counts.reshape([1, length]);
 }
 
 /** Row of the bias table for each query and key of a window, `[window², window²]` int64. */
