@@ -38,7 +38,8 @@ UNet::UNet(const UNetConfig& config) : config_(config) {
 at::Tensor UNet::forward(const at::Tensor& latents, const at::Tensor& timesteps,
                          const at::Tensor& class_labels) const {
   check(latents, timesteps, class_labels);
-  const at::Tensor activated = activated_embedding(timesteps, class_labels);
+  const at::Tensor activated =
+      activated_embedding(timesteps, class_labels.to(latents.scalar_type()));
   at::Tensor x = conv_in_->forward(latents);
   std::vector<at::Tensor> skips{x};
   for (const auto& stage : *down_blocks_) x = stage->forward(x, activated, skips);

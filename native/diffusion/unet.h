@@ -12,7 +12,7 @@ class UNet : public nn::Block {
  public:
   explicit UNet(const UNetConfig& config);
 
-  // latents [B, C, T, F], timesteps [1] or [B] (fractions allowed), class_labels [B, width]
+  // latents [B, C, T, F] in the network's dtype, timesteps [1] or [B] f32, class_labels [B, width]
   // -> [B, C', T, F], for any T and F of at least 1. E_SHAPE or E_DTYPE names the argument that
   // does not fit.
   at::Tensor forward(const at::Tensor& latents, const at::Tensor& timesteps,

@@ -6,6 +6,7 @@ import type { Tensor } from "../../lib/tensor/tensor.js";
 export interface Golden extends Disposable {
   /** The reference's configuration, as its JSON. */
   readonly config: unknown;
+  readonly metadata: Readonly<Record<string, string>>;
   /** The tensor of that name. */
   get(name: string): Tensor;
   /** All tensors whose name starts so, without that start. */
@@ -17,6 +18,7 @@ export async function openGolden(name: string): Promise<Golden> {
   const { tensors, metadata } = content;
   return {
     config: JSON.parse(metadata["config"] ?? "null") as unknown,
+    metadata,
     get: (key) => {
       const tensor = tensors[key];
       if (!tensor) throw new Error(`${name} has no tensor ${key}`);
