@@ -1,7 +1,7 @@
 import test from "ava";
 import { call } from "../lib/runtime/native.js";
 import type { NativeReference, NativeTensor } from "../lib/runtime/native.js";
-import { Module } from "../lib/latent/module.js";
+import { Module } from "../lib/nn/module.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import { assertClose, openGolden } from "./helpers/golden.js";
 

@@ -1,7 +1,7 @@
 import type { ClapTextConfig } from "../checkpoint/config/clap.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { Module } from "../latent/module.js";
-import type { ModuleLoadOptions, NamedTensors } from "../latent/module.js";
+import { Module } from "../nn/module.js";
+import type { ModuleLoadOptions, NamedTensors } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { call } from "../runtime/native.js";
 import type { NativeReference, NativeTensor } from "../runtime/native.js";

@@ -1,5 +1,5 @@
 import type { UNetConfig } from "../checkpoint/config/unet.js";
-import { Module } from "../latent/module.js";
+import { Module } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { call } from "../runtime/native.js";
 import type { NativeReference, NativeTensor } from "../runtime/native.js";

@@ -1,2 +1,0 @@
-export { Module } from "../nn/module.js";
-export type { ModuleLoadOptions, ModulePlace, NamedTensors } from "../nn/module.js";
