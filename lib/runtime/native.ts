@@ -74,7 +74,7 @@ function toNative(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(toNative);
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value;
+  if (prototype !== Object.prototype) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toNative(item)]));
 }
 
