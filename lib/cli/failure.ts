@@ -42,7 +42,7 @@ export function reportFailure(error: unknown, options: FailureOptions): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
   if (error instanceof UsageError) return complain(error.message, "run with --help for usage");
   const failure = toMusicLDMError(error);
-  if (options.verbose && failure.code !== "E_ARGUMENT") process.stderr.write(`${stackOf(failure)}\n`);
+  if (options.verbose) process.stderr.write(`${stackOf(failure)}\n`);
   if (failure.code === "E_ABORTED") return reportInterrupt(options.interrupt);
   if (failure.code === "E_ARGUMENT") return complain(failure.message, "run with --help for usage");
   process.stderr.write(`error: ${failure.message} [${failure.code}]\n`);

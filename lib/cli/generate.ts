@@ -102,7 +102,10 @@ function addSampling(command: Command): void {
     .option("--guidance-scale <n>", "0..100; 1 turns guidance off (default: 2)", parseNumber)
     .option("--eta <n>", "randomness of ddim, 0..1 (default: 0)", parseNumber)
     .addOption(
-      new Option("--sigmas <spacing>", "spacing of noise levels").choices(["karras", "exponential"]),
+      new Option("--sigmas <spacing>", "spacing of noise levels").choices([
+        "karras",
+        "exponential",
+      ]),
     )
     .option("--seed <n>", "seed of the first item, or n,n,... (default: random)", parseSeed)
     .option("--count <n>", "items per prompt (default: 1)", parseCount)
