@@ -7,5 +7,5 @@ folder=${1:-build/demo}
 musicldm() { node dist/cli/main.js "$@"; }
 [ -e "$folder/model/model_index.json" ] || musicldm init --preset debug "$folder/model" --seed 1
 musicldm generate "a calm piano melody with soft strings" \
-  --model "$folder/model" --seconds 2 --seed 1 --out "$folder/music.wav"
+  --model "$folder/model" --seconds 2 --seed 1 --output "$folder/music.wav"
 echo "Wrote $folder/music.wav; its weights are random, so it is noise."

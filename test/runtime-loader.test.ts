@@ -104,7 +104,11 @@ test("a libtorch that does not load gives E_LIBTORCH with the linker's reason", 
   const site = writeFiles(folder, torchFiles);
   const script = `
     const { loadAddon } = await import("./lib/runtime/loader.ts");
-    try { loadAddon(); } catch ({ code, message }) { console.log(JSON.stringify({ code, message })); }`;
+    try {
+      loadAddon();
+    } catch ({ code, message }) {
+      console.log(JSON.stringify({ code, message }));
+    }`;
   const result = await runScript<{ code: string; message: string }>(script, {
     ...env,
     MUSICLDM_ADDON: findAddon().path,

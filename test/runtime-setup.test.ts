@@ -154,7 +154,8 @@ test("without pip the error says how to go on by hand", async (t) => {
 
 test("what pip complains of is told without addresses", async (t) => {
   const machine = prepare(t);
-  const answer = `[ "$3" = --version ] || { echo "ERROR: none at https://u:p@host/x" >&2; exit 1; }`;
+  const complaint = `echo "ERROR: none at https://u:p@host/x" >&2; exit 1`;
+  const answer = `[ "$3" = --version ] || { ${complaint}; }`;
   writeProgram(machine, "python3", `[ "$1" = -m ] || exit 1\n${answer}`);
   await rejects(t, machine, /finds no torch==2\.13\.0: ERROR: none at <address>\./);
 });

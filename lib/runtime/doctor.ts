@@ -55,7 +55,7 @@ interface RuntimeInfo {
   readonly threads: number;
 }
 
-/** Report on the installation: every part that is there, and why each other is not. Never throws. */
+/** Report on the installation: each part, or why it is missing. Never throws. */
 export async function doctor(): Promise<DoctorReport> {
   const problems: DoctorProblem[] = [];
   const attempt = <T>(work: () => T): T | null => {

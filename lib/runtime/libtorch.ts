@@ -120,7 +120,8 @@ function notFound(
   seen: readonly LibtorchCandidate[],
   requirement: LibtorchRequirement,
 ): MusicLDMError {
-  const wanted = `libtorch ${release(requirement.version)} with the ${abiName(requirement.cxx11Abi)}`;
+  const abi = abiName(requirement.cxx11Abi);
+  const wanted = `libtorch ${release(requirement.version)} with the ${abi}`;
   const lines = seen.map(({ source, path, rejected }) => `  ${label(source)} ${path}: ${rejected}`);
   const first = seen[0];
   const advice =

@@ -9,7 +9,8 @@
 namespace musicldm::loader {
 namespace {
 
-// Libraries stay until the process ends: threads of libtorch outlive the environment that opened it.
+// Libraries stay until the process ends: threads of libtorch outlive the environment that opened
+// it.
 constexpr int kForEveryone = RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE;
 constexpr int kForItself = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
 
