@@ -3,6 +3,7 @@ const layers = [
   ["cli", "server"],
   ["musicldm", "training", "evaluation", "data"],
   ["clap", "latent", "diffusion", "audio"],
+  ["nn"],
   ["tensor", "checkpoint"],
   ["runtime"],
 ];

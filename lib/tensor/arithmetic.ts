@@ -36,7 +36,11 @@ export abstract class ArithmeticOps extends ShapeOps {
     return this.runWith("div", other);
   }
 
+  /** Raise to a power; integers take no negative integral exponent. */
   async pow(exponent: Operand): Promise<Tensor> {
+    if (this.dtype === "int64" && Number.isInteger(exponent) && Number(exponent) < 0) {
+      throw expected("E_ARGUMENT", "an exponent of at least 0", "pow of int64", exponent);
+    }
     return this.runWith("pow", exponent);
   }
 
@@ -90,7 +94,9 @@ export abstract class ArithmeticOps extends ShapeOps {
     return this.run("neg");
   }
 
+  /** Take the magnitude; bool is refused. */
   async abs(): Promise<Tensor> {
+    checkNoBool("abs", this);
     return this.run("abs");
   }
 
@@ -128,12 +134,15 @@ export abstract class ArithmeticOps extends ShapeOps {
     return this.run("sigmoid");
   }
 
+  /** Round down; bool is refused. */
   async floor(): Promise<Tensor> {
+    checkNoBool("floor", this);
     return this.run("floor");
   }
 
-  /** Round to the nearest integer, halves to the even one. */
+  /** Round to the nearest integer, halves to the even one; bool is refused. */
   async round(): Promise<Tensor> {
+    checkNoBool("round", this);
     return this.run("round");
   }
 
@@ -184,7 +193,8 @@ export abstract class ArithmeticOps extends ShapeOps {
   }
 }
 
-function checkNoBool(op: string, ...operands: readonly unknown[]): void {
+/** @throws MusicLDMError `E_DTYPE` */
+export function checkNoBool(op: string, ...operands: readonly unknown[]): void {
   const isBool = operands.some((operand) => {
     return operand instanceof ArithmeticOps && operand.dtype === "bool";
   });

@@ -1,4 +1,5 @@
 import { expected } from "../runtime/errors.js";
+import { checkNoBool } from "./arithmetic.js";
 import { checkTensor } from "./base.js";
 import { ReductionOps } from "./reduction.js";
 import type { Tensor } from "./tensor.js";
@@ -92,7 +93,9 @@ export abstract class FunctionalOps extends ReductionOps {
     return this.run("group_norm", groups, normalisation(options));
   }
 
+  /** Take max(x, 0); bool is refused. */
   async relu(): Promise<Tensor> {
+    checkNoBool("relu", this);
     return this.run("relu");
   }
 

@@ -120,7 +120,10 @@ export abstract class ShapeOps extends TensorBase {
   /** Index with one i64 or bool tensor per leading dimension; null keeps a whole dimension. */
   async index(indices: readonly (Tensor | null)[]): Promise<Tensor> {
     for (const index of indices) if (index !== null) checkTensor("index", index);
-    return this.run("index", indices);
+    if (indices.length <= this.rank && indices.some((index) => index !== null)) {
+      return this.run("index", indices);
+    }
+    throw expected("E_ARGUMENT", `1..${this.rank} indices`, "index", indices.length);
   }
 
   /** Choose entries of a dimension by an i64 vector. */

@@ -135,7 +135,8 @@ export class Tensor extends FunctionalOps {
   /** Sum products by Einstein's convention, such as `"bnd,bmd->bnm"`. */
   static async einsum(equation: string, tensors: readonly Tensor[]): Promise<Tensor> {
     checkTensors("einsum", tensors);
-    if (typeof equation === "string") return make("einsum", [equation, tensors]);
+    const isEquation = /^[a-zA-Z., ]*(->[a-zA-Z. ]*)?$/.test(String(equation));
+    if (isEquation) return make("einsum", [equation, tensors]);
     throw expected("E_ARGUMENT", "an equation", "einsum", equation);
   }
 
