@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import test from "ava";
 import type { ExecutionContext } from "ava";
 import { MusicLDMError } from "../lib/runtime/errors.js";
+import type { ErrorCode } from "../lib/runtime/errors.js";
 import { findLibtorch, inspectLibtorch, listCandidates } from "../lib/runtime/libtorch.js";
 import { findAddon, loadAddon, loadCuda, loadedLibtorch } from "../lib/runtime/loader.js";
 import { makeMachine, writeFiles, writeProgram } from "./helpers/machine.js";
@@ -12,7 +13,7 @@ import { torchFiles } from "./helpers/wheel.js";
 
 const wanted = { version: "2.13.0", cxx11Abi: true };
 
-function failure(t: ExecutionContext, work: () => unknown, code: string): MusicLDMError {
+function failure(t: ExecutionContext, work: () => unknown, code: ErrorCode): MusicLDMError {
   const error = t.throws(work, { instanceOf: MusicLDMError });
   t.is(error.code, code);
   return error;
