@@ -66,11 +66,14 @@ for (const format of formats) {
     await writeAudio(path, clip(2001, 1, 16), { format, metadata });
     t.deepEqual(await readAudioMetadata(path), metadata);
     const { sampleRate, channelCount, sampleCount } = await readAudioInfo(path);
-    t.deepEqual({ sampleRate, channelCount, sampleCount }, {
-      sampleRate: 16000,
-      channelCount: 1,
-      sampleCount: 2001,
-    });
+    t.deepEqual(
+      { sampleRate, channelCount, sampleCount },
+      {
+        sampleRate: 16000,
+        channelCount: 1,
+        sampleCount: 2001,
+      },
+    );
   });
 
   test(`${format} cut off or damaged gives E_AUDIO or another clip, never a crash`, async (t) => {
@@ -112,7 +115,10 @@ test("16 bits round to nearest and clip", async (t) => {
   const samples = Float32Array.of(2, -2, 1, 0.5 / 32768 + 1e-9, 0.4 / 32768);
   await writeAudio(path, { channels: [samples], sampleRate: 44100 });
   const { channels } = await readAudio(path);
-  t.deepEqual([...(channels[0] ?? [])].map((value) => value * 32768), [32767, -32768, 32767, 1, 0]);
+  t.deepEqual(
+    [...(channels[0] ?? [])].map((value) => value * 32768),
+    [32767, -32768, 32767, 1, 0],
+  );
 });
 
 test("downmix is the mean of the channels", (t) => {
@@ -130,8 +136,10 @@ test("a stream receives the same bytes as a file", async (t) => {
 
 test("invalid clips and names are refused", async (t) => {
   const path = join(folder, "invalid.wav");
-  const write = (channels: Float32Array[], sampleRate: number, name = path) => () =>
-    writeAudio(name, { channels, sampleRate });
+  const write =
+    (channels: Float32Array[], sampleRate: number, name = path) =>
+    () =>
+      writeAudio(name, { channels, sampleRate });
   const code = async (run: () => Promise<void>) =>
     (await t.throwsAsync<MusicLDMError>(run, { instanceOf: MusicLDMError }))?.code;
   t.is(await code(write([], 16000)), "E_AUDIO");
@@ -148,7 +156,10 @@ test("failed writes give E_IO and leave nothing behind", async (t) => {
   const absent = join(folder, "absent", "a.wav");
   await rejects(t, () => writeAudio(absent, source), "E_IO", absent);
   await rejects(t, () => readAudio(absent), "E_IO", absent);
-  t.deepEqual((await readdir(folder)).filter((name) => name.endsWith(".tmp")), []);
+  t.deepEqual(
+    (await readdir(folder)).filter((name) => name.endsWith(".tmp")),
+    [],
+  );
   await writeAudio("/dev/null", source, { format: "wav" });
   t.is((await readFile("/dev/null")).length, 0);
 });

@@ -71,7 +71,11 @@ test.serial("edit varies, fills in and continues a clip of another rate", async 
   const source = join(folder, "source.wav");
   const tone = Float32Array.from({ length: 22050 }, (_, i) => 0.3 * Math.sin(i / 20));
   await writeAudio(source, { channels: [tone, tone], sampleRate: 44100 });
-  const cases = [["--strength", "0.5"], ["--mask", "0.1:0.2"], ["--seconds", "0.8"]];
+  const cases = [
+    ["--strength", "0.5"],
+    ["--mask", "0.1:0.2"],
+    ["--seconds", "0.8"],
+  ];
   for (const [index, change] of cases.entries()) {
     const output = join(folder, `edit-${index}.wav`);
     const args = ["generate", model, "x", "--audio", source, ...change, "-o", output];
@@ -102,7 +106,10 @@ test.serial("progress is plain lines on standard error without a terminal", asyn
   t.false(stderr.includes("\u001b"));
 });
 
-for (const [signal, expected] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+for (const [signal, expected] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
   test.serial(`${signal} ends a run with ${expected} and no file`, async (t) => {
     const path = join(folder, `${signal}.wav`);
     const child = startCli("generate", model, "x", "--steps", "1000", "-o", path);

@@ -29,7 +29,7 @@ export function readFlacHeader(bytes: Uint8Array, path: string): FlacHeader {
   let offset = 4;
   let info: Omit<FlacHeader, "tags" | "audioStart"> | undefined;
   const tags = new Map<string, string>();
-  for (let isLast = false; !isLast; ) {
+  for (let isLast = false; !isLast;) {
     if (offset + 4 > bytes.length) throw fault(path, "it is cut off in its metadata");
     const head = viewOf(bytes).getUint32(offset);
     const length = head & 0xff_ffff;
@@ -45,10 +45,7 @@ export function readFlacHeader(bytes: Uint8Array, path: string): FlacHeader {
   return { ...info, tags, audioStart: offset };
 }
 
-function readStreamInfo(
-  block: Uint8Array,
-  path: string,
-): Omit<FlacHeader, "tags" | "audioStart"> {
+function readStreamInfo(block: Uint8Array, path: string): Omit<FlacHeader, "tags" | "audioStart"> {
   if (block.length < 34) throw fault(path, "its STREAMINFO block is too short");
   const view = viewOf(block);
   const packed = view.getUint32(10); // 20 bits rate, 3 bits channels - 1, 5 bits depth - 1

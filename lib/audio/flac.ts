@@ -55,9 +55,8 @@ async function mux(
   samples: Int16Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
   tags: ReadonlyMap<string, string>,
 ): Promise<Uint8Array> {
-  const { AudioSample, AudioSampleSource, BufferTarget, FlacOutputFormat, Output } = await import(
-    "mediabunny"
-  );
+  const { AudioSample, AudioSampleSource, BufferTarget, FlacOutputFormat, Output } =
+    await import("mediabunny");
   const { registerFlacEncoder } = await import("@mediabunny/flac-encoder");
   registerFlacEncoder();
   const target = new BufferTarget();

@@ -31,7 +31,7 @@ export function isWave(bytes: Uint8Array): boolean {
 export function readChunks(bytes: Uint8Array, start: number, path: string): RiffChunk[] {
   const view = viewOf(bytes);
   const chunks: RiffChunk[] = [];
-  for (let offset = start; offset + 8 <= bytes.length; ) {
+  for (let offset = start; offset + 8 <= bytes.length;) {
     const id = fourCharacters(bytes, offset);
     const stated = view.getUint32(offset + 4, true);
     const rest = bytes.length - offset - 8;

@@ -107,7 +107,10 @@ interface WavFile {
 
 function open(bytes: Uint8Array, path: string): WavFile {
   const chunks = readChunks(bytes, 12, path);
-  const header = readHeader(chunks.find((chunk) => chunk.id === "fmt "), path);
+  const header = readHeader(
+    chunks.find((chunk) => chunk.id === "fmt "),
+    path,
+  );
   const data = chunks.find((chunk) => chunk.id === "data")?.data;
   if (!data) throw fault(path, "it has no data chunk");
   const frames = Math.floor(data.length / ((header.channelCount * header.bits) / 8));

@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
-import { MusicLDMError, toMusicLDMError } from "../runtime/errors.js";
-import type { ErrorCode } from "../runtime/errors.js";
+import { toMusicLDMError } from "../runtime/errors.js";
+import type { ErrorCode, MusicLDMError } from "../runtime/errors.js";
 
 /** What the shell is told. */
 export const exitCodes = {

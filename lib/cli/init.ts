@@ -33,9 +33,7 @@ export function addInit(program: Command, session: Session): void {
     .summary("write a randomly initialised model folder")
     .description("Write a model folder with random weights, tokenizer included. It makes noise.")
     .argument("<folder>", "where to write")
-    .addOption(
-      new Option("--preset <name>", "architecture").choices(presetNames).default("debug"),
-    )
+    .addOption(new Option("--preset <name>", "architecture").choices(presetNames).default("debug"))
     .option("--seed <n>", "seed of the weights", parseInteger, 0)
     .option("--force", "replace the model files of a folder that is not empty")
     .option("--json", "print one JSON document")

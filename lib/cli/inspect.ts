@@ -76,7 +76,7 @@ function describeAudio(info: AudioFileInfo): string[] {
 /** Text from a file, without control characters that a terminal would obey. */
 function oneLine(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ");
+  return text.replace(/\p{Cc}/gu, " ");
 }
 
 function bytesText(bytes: number): string {

@@ -34,7 +34,11 @@ export function chooseFormat(output: string | undefined, asked?: AudioFormat): A
 
 /** Turn a prompt into a part of a file name: letters, digits and hyphens, at most 40. */
 export function slug(prompt: string): string {
-  const words = prompt.normalize("NFKC").toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const words =
+    prompt
+      .normalize("NFKC")
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? [];
   return [...words.join("-")].slice(0, 40).join("").replace(/-$/, "") || "untitled";
 }
 

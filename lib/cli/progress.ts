@@ -2,8 +2,8 @@ import type { ProgressEvent } from "../runtime/abort.js";
 
 /** Shows how far a long call is; `stop` leaves the terminal as it was. */
 export interface ProgressReporter {
-  report(event: ProgressEvent): void;
-  stop(): void;
+  readonly report: (event: ProgressEvent) => void;
+  readonly stop: () => void;
 }
 
 const silent: ProgressReporter = { report: () => undefined, stop: () => undefined };

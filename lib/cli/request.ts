@@ -101,7 +101,10 @@ export async function readRequest(
 export async function readLatents(path: string): Promise<Tensor> {
   using content = await readSafetensors(path);
   const { latents } = content.tensors;
-  if (latents) return latents.to("float32").then((converted) => converted.clone());
+  if (latents) {
+    using converted = await latents.to("float32");
+    return await converted.clone();
+  }
   const names = Object.keys(content.tensors).join(", ") || "none";
   throw expected("E_CHECKPOINT", 'a tensor "latents"', path, names);
 }
