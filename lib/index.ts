@@ -11,3 +11,53 @@ export type {
   TimeSpan,
 } from "./musicldm/types.js";
 export { initPretrained } from "./musicldm/init.js";
+export type { InitOptions, InitResult } from "./musicldm/init.js";
+export { presetNames } from "./musicldm/presets.js";
+export type { PresetName } from "./musicldm/presets.js";
+
+export { TextEncoder } from "./clap/text-encoder.js";
+export type { TextEncoding } from "./clap/text-encoder.js";
+export { TextTower } from "./clap/text-tower.js";
+export { TextTokenizer } from "./clap/tokenizer.js";
+export { Autoencoder, Posterior } from "./latent/autoencoder.js";
+export type { LatentOptions, PosteriorSampleOptions } from "./latent/autoencoder.js";
+export { Vocoder } from "./latent/vocoder.js";
+export { UNet } from "./diffusion/unet.js";
+export type { UNetOptions } from "./diffusion/unet.js";
+export { Module } from "./nn/module.js";
+export type { ModuleLoadOptions, ModulePlace, NamedTensors } from "./nn/module.js";
+
+export { createPlan, defaultSampler, defaultSolver, defaultSteps } from "./diffusion/plan.js";
+export type {
+  NoiseLevel,
+  PlanSettings,
+  PredictionType,
+  SolverName,
+  SolverPlan,
+  SolverStep,
+  Update,
+} from "./diffusion/plan.js";
+export { runPlan } from "./diffusion/sample.js";
+export type { Network, SampleOptions } from "./diffusion/sample.js";
+export { parseSchedulerConfig, parseSchedulerConfigText } from "./diffusion/scheduler-config.js";
+export type { SchedulerConfig } from "./diffusion/scheduler-config.js";
+export { solverNames } from "./diffusion/solvers/index.js";
+
+export * from "./checkpoint/index.js";
+export * from "./audio/index.js";
+
+export { Tensor } from "./tensor/tensor.js";
+export type { TensorData, TensorOptions, TensorSource } from "./tensor/create.js";
+export { Generator } from "./tensor/generator.js";
+export type { SeedOptions } from "./tensor/generator.js";
+export { guidance, linearCombination, normalNoise } from "./tensor/domain.js";
+
+export { errorCodes, MusicLDMError } from "./runtime/errors.js";
+export type { ErrorCode, ErrorDetails } from "./runtime/errors.js";
+export type { CallOptions, ProgressEvent } from "./runtime/abort.js";
+export { memory, setThreads } from "./runtime/native.js";
+export type { DType, MemoryUsage } from "./runtime/native.js";
+export { doctor } from "./runtime/doctor.js";
+export type { DoctorReport } from "./runtime/doctor.js";
+export { setup } from "./runtime/setup.js";
+export type { SetupOptions } from "./runtime/setup.js";

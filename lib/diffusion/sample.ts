@@ -102,7 +102,9 @@ class Registers {
   get(name: string): Tensor {
     const tensor = this.#tensors.get(name);
     if (tensor) return tensor;
-    throw new MusicLDMError("E_INTERNAL", `The solver reads ${name} before it is written`, { name });
+    throw new MusicLDMError("E_INTERNAL", `The solver reads ${name} before it is written`, {
+      name,
+    });
   }
 
   set(name: string, tensor: Tensor): void {

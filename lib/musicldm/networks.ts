@@ -12,8 +12,8 @@ import { Autoencoder } from "../latent/autoencoder.js";
 import { Vocoder } from "../latent/vocoder.js";
 import type { Module } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
-import { MusicLDMError, expected } from "../runtime/errors.js";
-import { loadCuda } from "../runtime/loader.js";
+import { requireDevice } from "../runtime/devices.js";
+import { expected } from "../runtime/errors.js";
 import type { DType } from "../runtime/native.js";
 import type { LoadOptions } from "./types.js";
 
@@ -69,17 +69,6 @@ export async function openNetworks(
     for (const module of opened) module.dispose();
     throw error;
   }
-}
-
-function requireDevice(device: string): void {
-  if (device === "cpu") return;
-  if (typeof device !== "string" || !/^cuda(:\d+)?$/.test(device)) {
-    throw expected("E_ARGUMENT", '"cpu", "cuda" or "cuda:N"', "device", device);
-  }
-  const { available, reason } = loadCuda();
-  if (available) return;
-  const message = `Expected a CUDA device for device but there is none: ${reason ?? "unknown"}`;
-  throw new MusicLDMError("E_NO_CUDA", message, { device, reason });
 }
 
 async function readScheduler(folder: string): Promise<SchedulerConfig> {

@@ -1,7 +1,7 @@
 import type { SolverName } from "../diffusion/plan.js";
 import { weightsHash } from "../checkpoint/index.js";
 import type { CallOptions } from "../runtime/abort.js";
-import { version } from "../runtime/version.js";
+import { packageVersion } from "../runtime/paths.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Conditioning } from "./conditioning.js";
 import { decodeMel, vocodeMel } from "./decode.js";
@@ -114,7 +114,7 @@ export class Results {
         eta,
         loop,
         weightsHash: hash,
-        version,
+        version: packageVersion(),
       },
     };
   }

@@ -2,7 +2,7 @@ import type { SolverPlan } from "../diffusion/plan.js";
 import { createPlan, defaultSampler, defaultSteps } from "../diffusion/plan.js";
 import type { NoiseLevel } from "../diffusion/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
-import { Tensor } from "../tensor/tensor.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { linearCombination } from "../tensor/domain.js";
 import { embedPrompts } from "./conditioning.js";
 import type { Conditioning } from "./conditioning.js";

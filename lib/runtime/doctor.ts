@@ -1,8 +1,9 @@
 import { cpus } from "node:os";
+import { cudaDevices } from "./devices.js";
 import { toMusicLDMError } from "./errors.js";
 import { defaultRequirement, listCandidates } from "./libtorch.js";
 import type { LibtorchCandidate } from "./libtorch.js";
-import { findAddon, loadAddon, loadCuda, loadedLibtorch, requirementOf } from "./loader.js";
+import { findAddon, loadAddon, loadedLibtorch, requirementOf } from "./loader.js";
 import type { CudaStatus, FoundAddon } from "./loader.js";
 import { callSync } from "./native.js";
 import { cacheRoot, folderBytes, packageVersion } from "./paths.js";
@@ -126,16 +127,7 @@ function describeDevices(
   return ["cpu", "cuda"].map((name) => ({ name, available: false, reason }));
 }
 
-/** Load the CUDA half and count its devices. */
 function cudaStatus(): CudaStatus {
-  const status = loadCuda();
-  if (!status.available) return status;
-  try {
-    const found = callSync<{ count: number; reason?: string | null }>("runtime.cuda_devices", []);
-    return found.count > 0
-      ? { available: true }
-      : { available: false, reason: found.reason ?? "the driver reports no CUDA device" };
-  } catch (error) {
-    return { available: false, reason: toMusicLDMError(error).message };
-  }
+  const { count, reason } = cudaDevices();
+  return count > 0 ? { available: true } : { available: false, reason: reason ?? "unknown" };
 }

@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 /** Every code that the library throws; the union is closed, so a `switch` can be exhaustive. */
 export const errorCodes = [
   "E_ABORTED",
@@ -40,14 +42,10 @@ export class MusicLDMError extends Error {
 /** Show a received value in an error message, short and on one line. */
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(clip(value));
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value !== "object" || value === null) return String(value);
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
-  try {
-    return clip(JSON.stringify(value) ?? String(value));
-  } catch {
-    return Object.prototype.toString.call(value);
-  }
+  return clip(inspect(value, { depth: 2, breakLength: Infinity }));
 }
 
 function clip(text: string): string {
@@ -70,7 +68,7 @@ function isErrorCode(code: unknown): code is ErrorCode {
   return errorCodes.some((known) => known === code);
 }
 
-/** Turn whatever the addon or Node threw into a `MusicLDMError`; the one place where that happens. */
+/** Turn whatever the addon or Node threw into a `MusicLDMError`; the one place that does. */
 export function toMusicLDMError(error: unknown): MusicLDMError {
   if (error instanceof MusicLDMError) return error;
   const source = error instanceof Error ? error : new Error(String(error));

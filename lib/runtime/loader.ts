@@ -45,7 +45,7 @@ export interface CudaStatus {
 const require = createRequire(import.meta.url);
 const addonFile = "musicldm.node";
 const loaderFile = "musicldm_loader.node";
-const cpuLibraries = ["c10", "torch_cpu", "torch"] as const;
+const cpuLibraries = ["c10", "torch_cpu"] as const;
 const cudaLibraries = ["torch_global_deps", "c10_cuda", "torch_cuda"] as const;
 
 let loaded: Loaded | undefined;

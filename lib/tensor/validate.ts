@@ -1,5 +1,5 @@
 import { expected } from "../runtime/errors.js";
-import { loadCuda } from "../runtime/loader.js";
+import { requireDevice } from "../runtime/devices.js";
 import type { DType } from "../runtime/native.js";
 
 const floating: readonly DType[] = ["float32", "float16", "bfloat16"];
@@ -42,13 +42,8 @@ export function checkFloating(op: string, ...tensors: readonly Described[]): voi
  * @throws MusicLDMError `E_ARGUMENT`, `E_NO_CUDA`
  */
 export function checkDevice(device: unknown): string {
-  if (device === "cpu") return device;
-  if (typeof device !== "string" || !/^cuda(:\d{1,2})?$/.test(device)) {
-    throw expected("E_ARGUMENT", '"cpu", "cuda" or "cuda:N"', "device", device);
-  }
-  const { available, reason } = loadCuda();
-  if (available) return device;
-  throw expected("E_NO_CUDA", `a usable CUDA device (${reason ?? "none found"})`, "device", device);
+  requireDevice(device);
+  return device;
 }
 
 /** @throws MusicLDMError `E_ARGUMENT` */

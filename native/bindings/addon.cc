@@ -72,12 +72,11 @@ struct Job {
   Napi::Promise::Deferred deferred;
 
   void operator()() {
-    auto outcome = std::make_shared<Outcome>(
-        run(op, *args, token.get(), environment->token().get()));
+    auto outcome =
+        std::make_shared<Outcome>(run(op, *args, token.get(), environment->token().get()));
     args.reset();
-    environment->post([deferred = deferred, outcome](Napi::Env env) {
-      settle(env, deferred, *outcome);
-    });
+    environment->post(
+        [deferred = deferred, outcome](Napi::Env env) { settle(env, deferred, *outcome); });
   }
 };
 

@@ -69,9 +69,9 @@ template <class Array>
 Napi::Value view_of(Napi::Env env, const at::Tensor& tensor) {
   auto* owner = new at::Tensor(tensor);
   auto release = [](Napi::BasicEnv, void*, at::Tensor* held) { delete held; };
-  auto buffer = tensor.nbytes() == 0
-                    ? (delete owner, Napi::ArrayBuffer::New(env, 0))
-                    : Napi::ArrayBuffer::New(env, tensor.data_ptr(), tensor.nbytes(), release, owner);
+  auto buffer = tensor.nbytes() == 0 ? (delete owner, Napi::ArrayBuffer::New(env, 0))
+                                     : Napi::ArrayBuffer::New(env, tensor.data_ptr(),
+                                                              tensor.nbytes(), release, owner);
   return Array::New(env, static_cast<size_t>(tensor.numel()), buffer, 0);
 }
 

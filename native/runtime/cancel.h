@@ -1,4 +1,5 @@
-// Cancelling: a token is shared by the caller and its jobs; long forwards look at it between blocks.
+// Cancelling: a token is shared by the caller and its jobs; long forwards look at it between
+// blocks.
 #pragma once
 
 #include <atomic>

@@ -24,7 +24,12 @@ std::string code_of(const std::string& message) {
   for (const auto word : kShapeWords) {
     if (mentions(message, word)) return "E_SHAPE";
   }
-  if (mentions(message, "dtype") || mentions(message, "scalar type")) return "E_DTYPE";
+  constexpr std::array<std::string_view, 4> kDtypeWords = {"dtype", "scalar type",
+                                                           "not implemented for '",
+                                                           "not supported for"};
+  for (const auto word : kDtypeWords) {
+    if (mentions(message, word)) return "E_DTYPE";
+  }
   return "E_INTERNAL";
 }
 

@@ -63,6 +63,18 @@ struct Describe {
   std::string operator()(const Map&) const { return "object"; }
 };
 
+at::Device device_of(const List& values) {
+  const at::Device cpu(at::kCPU);
+  for (const auto& value : values) {
+    auto device = cpu;
+    if (const auto* tensor = std::get_if<at::Tensor>(&value.data)) device = tensor->device();
+    if (const auto* object = std::get_if<ObjectPtr>(&value.data)) device = (*object)->device();
+    if (const auto* list = std::get_if<List>(&value.data)) device = device_of(*list);
+    if (!device.is_cpu()) return device;
+  }
+  return cpu;
+}
+
 }  // namespace
 
 std::string Value::describe() const { return std::visit(Describe{}, data); }
@@ -177,19 +189,9 @@ std::vector<at::Tensor> Args::tensors(size_t i) const {
   return convert_list<at::Tensor>(at(i), name(i), to_tensor);
 }
 
-at::Device Args::device() const {
-  for (const auto& value : values_) {
-    const auto* tensor = std::get_if<at::Tensor>(&value.data);
-    if (tensor && !tensor->is_cpu()) return tensor->device();
-    const auto* object = std::get_if<ObjectPtr>(&value.data);
-    if (object && !(*object)->device().is_cpu()) return (*object)->device();
-  }
-  return at::Device(at::kCPU);
-}
+at::Device Args::device() const { return device_of(values_); }
 
-std::string Args::name(size_t i) const {
-  return "argument " + std::to_string(i) + " of " + op_;
-}
+std::string Args::name(size_t i) const { return "argument " + std::to_string(i) + " of " + op_; }
 
 void Args::throw_wrong_object(size_t i) const {
   throw expected("E_ARGUMENT", "another kind of native object", name(i), at(i).describe());

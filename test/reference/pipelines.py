@@ -162,7 +162,8 @@ def run_case(pipeline, config, name, seed):
     }
     if recorder.draws:
         tensors[f"input.noise.{name}"] = torch.stack(recorder.draws)
-    return tensors, {**case, "timesteps": pipeline.scheduler.timesteps.tolist()}
+    timesteps = pipeline.scheduler.timesteps.tolist()
+    return tensors, {**case, "seed": seed + 1, "timesteps": timesteps}
 
 
 def embeddings(pipeline, rows):
