@@ -26,17 +26,30 @@ Args read_arguments(const Napi::CallbackInfo& info) {
   return Args(op, std::move(std::get<runtime::List>(values.data)));
 }
 
-// Throws errors of this thread as JavaScript exceptions.
+// Throws the C++ exception in flight as a JavaScript exception. An environment that is ending, such
+// as a terminated worker's, takes none, and node-addon-api would end the process over that.
+void throw_current_exception(Napi::Env env) {
+  try {
+    throw;
+  } catch (const Napi::Error& error) {
+    napi_throw(env, error.Value());
+  } catch (...) {
+    const auto error = runtime::translate_current_exception();
+    try {
+      napi_throw(env, to_javascript(env, error));
+    } catch (const Napi::Error&) {
+      return;
+    }
+  }
+}
+
 template <class Body>
 Napi::Value guarded(Napi::Env env, Body body) {
   try {
     return body();
-  } catch (const Napi::Error&) {
-    throw;
   } catch (...) {
-    const auto error = to_javascript(env, runtime::translate_current_exception());
-    napi_throw(env, error);
-    return env.Undefined();
+    throw_current_exception(env);
+    return Napi::Value();
   }
 }
 
@@ -111,25 +124,32 @@ Napi::Value call_sync(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value dispose(const Napi::CallbackInfo& info) {
-  auto* handle = info[0].As<Napi::External<Handle>>().Data();
-  Environment::of(info.Env()).dispose(info.Env(), *handle);
-  return info.Env().Undefined();
+  return guarded(info.Env(), [&] {
+    auto* handle = info[0].As<Napi::External<Handle>>().Data();
+    Environment::of(info.Env()).dispose(info.Env(), *handle);
+    return info.Env().Undefined();
+  });
 }
 
 Napi::Value memory(const Napi::CallbackInfo& info) {
-  const auto& environment = Environment::of(info.Env());
-  auto result = Napi::Object::New(info.Env());
-  result.Set("handles", static_cast<double>(environment.live_handles()));
-  result.Set("bytes", static_cast<double>(environment.live_bytes()));
-  return result;
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& environment = Environment::of(info.Env());
+    auto result = Napi::Object::New(info.Env());
+    result.Set("handles", static_cast<double>(environment.live_handles()));
+    result.Set("bytes", static_cast<double>(environment.live_bytes()));
+    return result;
+  });
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  Environment::create(env);
-  exports.Set("call", Napi::Function::New(env, call, "call"));
-  exports.Set("callSync", Napi::Function::New(env, call_sync, "callSync"));
-  exports.Set("dispose", Napi::Function::New(env, dispose, "dispose"));
-  exports.Set("memory", Napi::Function::New(env, memory, "memory"));
+  guarded(env, [&]() -> Napi::Value {
+    Environment::create(env);
+    exports.Set("call", Napi::Function::New(env, call, "call"));
+    exports.Set("callSync", Napi::Function::New(env, call_sync, "callSync"));
+    exports.Set("dispose", Napi::Function::New(env, dispose, "dispose"));
+    exports.Set("memory", Napi::Function::New(env, memory, "memory"));
+    return exports;
+  });
   return exports;
 }
 

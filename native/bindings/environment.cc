@@ -22,8 +22,12 @@ void run_completion(napi_env env, napi_value, void*, void* data) {
   const std::unique_ptr<Environment::Completion> completion(
       static_cast<Environment::Completion*>(data));
   if (!env) return;  // the environment is being torn down
-  const Napi::HandleScope scope(env);
-  (*completion)(Napi::Env(env));
+  try {
+    const Napi::HandleScope scope(env);
+    (*completion)(Napi::Env(env));
+  } catch (const Napi::Error&) {
+    return;  // it takes no values any more: a worker that was terminated just now
+  }
 }
 
 }  // namespace
@@ -91,7 +95,9 @@ Napi::Value Environment::wrap(Napi::Env env, runtime::Value value) {
     environment->dispose(Napi::Env(basic), *finalized);
     delete finalized;
   };
-  return Napi::External<Handle>::New(env, handle.release(), finalize);
+  const auto external = Napi::External<Handle>::New(env, handle.get(), finalize);
+  handle.release();  // the finalizer's from here on
+  return external;
 }
 
 void Environment::dispose(Napi::Env env, Handle& handle) {

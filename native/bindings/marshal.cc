@@ -35,8 +35,9 @@ at::ScalarType dtype_of(const Napi::TypedArray& array) {
 Value from_typed_array(const Napi::TypedArray& array) {
   const auto count = static_cast<int64_t>(array.ElementLength());
   at::Tensor copy = at::empty({count}, at::TensorOptions().dtype(dtype_of(array)));
-  const auto* source = static_cast<const char*>(array.ArrayBuffer().Data());
-  if (count > 0) std::memcpy(copy.mutable_data_ptr(), source + array.ByteOffset(), copy.nbytes());
+  void* source = nullptr;  // asked of the array, since its buffer may be a SharedArrayBuffer
+  napi_get_typedarray_info(array.Env(), array, nullptr, nullptr, &source, nullptr, nullptr);
+  if (count > 0 && source) std::memcpy(copy.mutable_data_ptr(), source, copy.nbytes());
   return Value(std::move(copy));
 }
 

@@ -1,0 +1,13 @@
+import { Worker } from "node:worker_threads";
+
+// Node 20 gives the TypeScript loader of its parent to no worker.
+const loader = `import("tsx/esm/api").then(({ register }) => {
+  register();
+  return import(require("node:worker_threads").workerData.file);
+});`;
+
+/** Start a file of this folder in a worker thread. */
+export function startWorker(name: string, data: object): Worker {
+  const file = new URL(`./${name}`, import.meta.url).href;
+  return new Worker(loader, { eval: true, workerData: { file, ...data } });
+}
