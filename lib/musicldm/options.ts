@@ -86,7 +86,7 @@ type Sampling = "guidanceScale" | "eta" | "count" | "output" | "intermediates";
 export type CheckedGenerate = GenerateOptions & Required<Pick<GenerateOptions, Sampling | "loop">>;
 export type CheckedEdit = EditOptions & Required<Pick<EditOptions, Sampling>>;
 
-/** Check the options of `generate`. @throws E_ARGUMENT naming the option, its range and the value */
+/** Check the options of `generate`. @throws E_ARGUMENT naming option, range and value */
 export function checkGenerate(options: GenerateOptions): CheckedGenerate {
   return parse(generateSchema, options) as CheckedGenerate;
 }

@@ -53,7 +53,7 @@ export interface SamplingOptions extends CallOptions {
 export interface GenerateOptions extends SamplingOptions {
   /** Length in seconds, at least 0.1. Default: the folder's (10.24 for MusicLDM). */
   readonly seconds?: number;
-  /** Unit-variance starting noise `[items, channels, frames / 4, 16]` in place of the seeds' noise. */
+  /** Unit-variance starting noise `[items, channels, frames / 4, 16]`, in place of the seeds'. */
   readonly latents?: Tensor;
   /** Make time circular, so that the end joins the start. */
   readonly loop?: boolean;

@@ -24,9 +24,8 @@ std::string code_of(const std::string& message) {
   for (const auto word : kShapeWords) {
     if (mentions(message, word)) return "E_SHAPE";
   }
-  constexpr std::array<std::string_view, 4> kDtypeWords = {"dtype", "scalar type",
-                                                           "not implemented for '",
-                                                           "not supported for"};
+  constexpr std::array<std::string_view, 4> kDtypeWords = {
+      "dtype", "scalar type", "not implemented for '", "not supported for"};
   for (const auto word : kDtypeWords) {
     if (mentions(message, word)) return "E_DTYPE";
   }
