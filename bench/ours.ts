@@ -1,0 +1,88 @@
+import { MusicLDM } from "../lib/index.js";
+import { openNetworks } from "../lib/musicldm/networks.js";
+import type { Networks } from "../lib/musicldm/networks.js";
+import { Tensor } from "../lib/tensor/tensor.js";
+import type { Inputs } from "./inputs.js";
+import type { Contender, StageName, Task, Timing, Work } from "./stages.js";
+
+/** A middle timestep. */
+const timestep = 501;
+
+/** This library, in this process. */
+export class Ours implements Contender, Disposable {
+  readonly #networks: Networks;
+  readonly #model: MusicLDM;
+  readonly #inputs: Inputs;
+  readonly #task: Task;
+  readonly #outputs = new Map<StageName, Tensor>();
+
+  private constructor(networks: Networks, model: MusicLDM, inputs: Inputs, task: Task) {
+    this.#networks = networks;
+    this.#model = model;
+    this.#inputs = inputs;
+    this.#task = task;
+  }
+
+  /** Open the folder twice: its networks one by one, and the whole. Both map the same files. */
+  static async open(inputs: Inputs, task: Task): Promise<Ours> {
+    const model = await MusicLDM.fromPretrained(task.folder);
+    return new Ours(await openNetworks(task.folder, {}), model, inputs, task);
+  }
+
+  async run({ stage, repeats, steps }: Work): Promise<Timing> {
+    const [start, startCpu] = [process.hrtime.bigint(), process.cpuUsage()];
+    for (let i = 0; i < repeats; i += 1) {
+      const output = await this.#forward(stage, steps);
+      this.#outputs.get(stage)?.dispose();
+      this.#outputs.set(stage, output);
+    }
+    const { user, system } = process.cpuUsage(startCpu);
+    const wallSeconds = Number(process.hrtime.bigint() - start) / 1e9;
+    return { wallSeconds: wallSeconds / repeats, cpuSeconds: (user + system) / 1e6 / repeats };
+  }
+
+  async output(stage: StageName): Promise<Float32Array> {
+    const output = this.#outputs.get(stage);
+    if (!output) throw new Error(`Expected a run of ${stage} before its output`);
+    return output.floats();
+  }
+
+  dispose(): void {
+    for (const output of this.#outputs.values()) output.dispose();
+    const { textEncoder, unet, vae, vocoder } = this.#networks;
+    for (const part of [textEncoder, unet, vae, vocoder, this.#model]) part.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  async #forward(stage: StageName, steps: number): Promise<Tensor> {
+    const { textEncoder, unet, vae, vocoder } = this.#networks;
+    const { latents, labels, mel, ids } = this.#inputs;
+    switch (stage) {
+      case "text": {
+        using output = await textEncoder.tower.forward(ids);
+        return await output.textEmbeds.clone();
+      }
+      case "unet": {
+        using both = await Tensor.cat([latents, latents]);
+        return await unet.forward(both, timestep, labels);
+      }
+      case "vae":
+        return vae.decode(latents);
+      case "vocoder":
+        return vocoder.vocode(mel);
+      case "generate":
+        return this.#generate(steps);
+    }
+  }
+
+  async #generate(steps: number): Promise<Tensor> {
+    const { prompt, seconds, guidanceScale } = this.#task;
+    const { latents } = this.#inputs;
+    const options = { prompt, seconds, guidanceScale, steps, latents };
+    const { waveforms } = await this.#model.generate(options);
+    return Tensor.from(waveforms[0] ?? new Float32Array());
+  }
+}

@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import type { ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { readSafetensors } from "../lib/checkpoint/index.js";
+import { defaultSampler } from "../lib/diffusion/plan.js";
+import type { Inputs } from "./inputs.js";
+import type { Contender, StageName, Task, Timing, Work } from "./stages.js";
+
+/** The scheduler class of diffusers that equals our default sampler. */
+const scheduler = {
+  name: "UniPCMultistepScheduler",
+  options: { [`use_${defaultSampler.sigmas}_sigmas`]: true },
+} as const;
+
+const script = join(dirname(fileURLToPath(import.meta.url)), "reference.py");
+
+/** Resident memory of the reference: at its peak in a generation, and before that. */
+export interface ReferencePeak {
+  readonly peakBytes: number;
+  readonly loadedBytes: number;
+  readonly weightBytes: number;
+}
+
+export interface ReferenceOptions {
+  /** The Python interpreter. */
+  readonly python: string;
+  readonly threads: number;
+}
+
+/** diffusers and transformers under PyTorch eager, in a process of their own. */
+export class Reference implements Contender, AsyncDisposable {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #replies: AsyncIterator<string, undefined>;
+  readonly #folder: string;
+  #versions: Readonly<Record<string, string>> = {};
+
+  private constructor(python: string, folder: string) {
+    this.#child = spawn(python, [script], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#child.stdin.on("error", () => undefined);
+    this.#replies = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+    this.#folder = folder;
+  }
+
+  /** Start Python and load the folder. `folder` is for files in transit. */
+  static async open(
+    { python, threads }: ReferenceOptions,
+    { task, inputs, folder }: { task: Task; inputs: Inputs; folder: string },
+  ): Promise<Reference> {
+    const reference = new Reference(python, folder);
+    await once(reference.#child, "spawn");
+    const request = { task: { ...task, scheduler }, inputs: inputs.file, threads };
+    reference.#versions = await reference.#ask("load", request);
+    return reference;
+  }
+
+  /** By package name. */
+  get versions(): Readonly<Record<string, string>> {
+    return this.#versions;
+  }
+
+  async run(work: Work): Promise<Timing> {
+    return this.#ask("run", work);
+  }
+
+  async output(stage: StageName): Promise<Float32Array> {
+    const path = join(this.#folder, `${stage}.safetensors`);
+    await this.#ask("output", { stage, path });
+    using content = await readSafetensors(path);
+    const { output } = content.tensors;
+    if (!output) throw new Error(`Expected the tensor output in ${path}`);
+    return await output.floats();
+  }
+
+  /** Measure a generation's memory; the process is of no use for timing afterwards. */
+  async peak(steps: number): Promise<ReferencePeak> {
+    return this.#ask("peak", { steps });
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.stdin.end();
+    await once(this.#child, "exit");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #ask<T>(action: string, request: object): Promise<T> {
+    this.#child.stdin.write(`${JSON.stringify({ do: action, ...request })}\n`);
+    const { value, done } = await this.#replies.next();
+    if (done === true) throw new Error(`Expected a reply to ${action} but the reference ended`);
+    const reply = JSON.parse(value) as T & { readonly error?: string };
+    if (reply.error === undefined) return reply;
+    throw new Error(`The reference failed in ${action}: ${reply.error}`);
+  }
+}

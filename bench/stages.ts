@@ -1,0 +1,43 @@
+/** Parts of a generation that are timed on their own, and the whole. */
+export const stageNames = ["text", "unet", "vae", "vocoder", "generate"] as const;
+export type StageName = (typeof stageNames)[number];
+
+export const stageTitles: Readonly<Record<StageName, string>> = {
+  text: "text encoding",
+  unet: "guided UNet step",
+  vae: "VAE decode",
+  vocoder: "vocoder",
+  generate: "whole generation",
+};
+
+/** What a generation of every contender is asked for. */
+export interface Task {
+  /** Model folder in diffusers' layout. */
+  readonly folder: string;
+  readonly seconds: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly prompt: string;
+}
+
+/** Runs to do in a row. */
+export interface Work {
+  readonly stage: StageName;
+  readonly repeats: number;
+  /** Solver steps of a whole generation. */
+  readonly steps: number;
+}
+
+/** One run of a stage: seconds on the clock, and of all threads of the process. */
+export interface Timing {
+  readonly wallSeconds: number;
+  readonly cpuSeconds: number;
+}
+
+/** One implementation that can be timed; it computes nothing between calls. */
+export interface Contender {
+  /** @returns the mean of the repeats. */
+  run(work: Work): Promise<Timing>;
+  /** What the last run of a stage returned. */
+  output(stage: StageName): Promise<Float32Array>;
+}
