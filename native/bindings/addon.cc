@@ -88,8 +88,9 @@ struct Job {
     auto outcome =
         std::make_shared<Outcome>(run(op, *args, token.get(), environment->token().get()));
     args.reset();
-    environment->post(
-        [deferred = deferred, outcome](Napi::Env env) { settle(env, deferred, *outcome); });
+    environment->post([deferred = deferred, outcome = std::move(outcome)](Napi::Env env) {
+      settle(env, deferred, *outcome);
+    });
   }
 };
 
@@ -104,12 +105,18 @@ Napi::Value call(const Napi::CallbackInfo& info) {
       token = Args("call", {unwrap(info[2]).value}).object<CancelToken>(0);
     }
     auto& environment = Environment::of(env);
+    if (environment.token()->cancelled())
+      throw runtime::Error("E_ABORTED", "The process is ending");
     auto deferred = Napi::Promise::Deferred::New(env);
     auto& executor = runtime::Executor::of(args.device());
     auto job = std::make_shared<Job>(
         Job{op, std::move(args), std::move(token), environment.shared_from_this(), deferred});
     environment.job_started();
-    executor.submit([job] { (*job)(); });
+    executor.submit([job = std::move(job), owner = environment.shared_from_this()]() mutable {
+      (*job)();
+      job.reset();
+      owner->job_left();
+    });
     return deferred.Promise();
   });
 }

@@ -1,14 +1,9 @@
 #include "bindings/environment.h"
 
-#include <atomic>
-
 #include "runtime/error.h"
-#include "runtime/executor.h"
 
 namespace musicldm::bindings {
 namespace {
-
-std::atomic<int> live_environments{0};
 
 int64_t bytes_of(const runtime::Value& value) {
   if (const auto* tensor = std::get_if<at::Tensor>(&value.data)) {
@@ -30,12 +25,21 @@ void run_completion(napi_env env, napi_value, void*, void* data) {
   }
 }
 
+// `process.exit()` and uncaught exceptions run no cleanup hooks in the main thread; this they do
+// run.
+void on_exit(Napi::Env env, const std::function<void()>& action) {
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto listener = Napi::Function::New(env, [action](const Napi::CallbackInfo&) { action(); });
+  process.Get("once").As<Napi::Function>().Call(process,
+                                                {Napi::String::New(env, "exit"), listener});
+}
+
 }  // namespace
 
 void Environment::create(Napi::Env env) {
   auto holder = std::make_unique<std::shared_ptr<Environment>>(new Environment);
   (*holder)->start_queue(env);
-  ++live_environments;
+  on_exit(env, [environment = *holder] { environment->end(); });
   // Hooks run in reverse order: this one runs before Node ends the queue that was made above.
   env.AddCleanupHook([environment = *holder] { environment->end(); });
   env.SetInstanceData<std::shared_ptr<Environment>>(holder.release());
@@ -56,15 +60,13 @@ void Environment::start_queue(Napi::Env env) {
   napi_unref_threadsafe_function(env, queue_);
 }
 
-// The last environment waits for the job that runs, since the static destructors of libtorch come
-// next; others leave theirs to be dropped when it ends.
+// Waits for this environment's jobs, which end at their next block: the static destructors of
+// libtorch may come next, and a job must not compute beside them.
 void Environment::end() {
-  {
-    const std::lock_guard lock(mutex_);
-    queue_ = nullptr;
-  }
   token_->cancel();
-  if (--live_environments == 0) runtime::Executor::wait_until_all_idle();
+  std::unique_lock lock(mutex_);
+  queue_ = nullptr;
+  idle_.wait(lock, [this] { return queued_jobs_ == 0; });
 }
 
 void Environment::post(Completion completion) {
@@ -78,6 +80,13 @@ void Environment::post(Completion completion) {
 
 void Environment::job_started() {
   if (pending_jobs_++ == 0) napi_ref_threadsafe_function(env_, queue_);
+  const std::lock_guard lock(mutex_);
+  ++queued_jobs_;
+}
+
+void Environment::job_left() {
+  const std::lock_guard lock(mutex_);
+  if (--queued_jobs_ == 0) idle_.notify_all();
 }
 
 void Environment::job_finished() {

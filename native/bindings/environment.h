@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -33,8 +34,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // Runs a completion on this environment's thread; drops it when the environment has ended.
   void post(Completion completion);
 
-  // While jobs are pending the event loop stays alive.
+  // From its start a job is pending until its promise settles, and queued until the executor has
+  // let go of it. While jobs are pending the event loop stays alive.
   void job_started();
+  void job_left();  // on the executor's thread
   void job_finished();
 
   Napi::Value wrap(Napi::Env env, runtime::Value value);
@@ -50,7 +53,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void end();
 
   std::mutex mutex_;
+  std::condition_variable idle_;
   napi_threadsafe_function queue_ = nullptr;  // null once the environment has ended
+  int64_t queued_jobs_ = 0;
   napi_env env_ = nullptr;
   int64_t pending_jobs_ = 0;
   int64_t live_handles_ = 0;

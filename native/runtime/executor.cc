@@ -56,29 +56,12 @@ void Executor::run() {
     work_.wait(lock, [this] { return !jobs_.empty(); });
     auto job = std::move(jobs_.front());
     jobs_.pop_front();
-    busy_ = true;
     lock.unlock();
     apply_threads();
     job();
     job = nullptr;
     lock.lock();
-    busy_ = false;
-    if (jobs_.empty()) idle_.notify_all();
   }
-}
-
-void Executor::wait_until_idle() {
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return jobs_.empty() && !busy_; });
-}
-
-void Executor::wait_until_all_idle() {
-  std::map<std::pair<int, int>, Executor*> started;
-  {
-    const std::lock_guard lock(executors().mutex);
-    started = executors().by_device;
-  }
-  for (const auto& [device, executor] : started) executor->wait_until_idle();
 }
 
 void set_threads(int count) { wanted_threads.store(count); }

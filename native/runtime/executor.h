@@ -19,19 +19,13 @@ class Executor {
   // Appends a job. Jobs must not throw.
   void submit(std::function<void()> job);
 
-  // Blocks until the queues of all executors are empty and their threads are idle.
-  static void wait_until_all_idle();
-
  private:
   Executor() = default;
   void run();
-  void wait_until_idle();
 
   std::mutex mutex_;
   std::condition_variable work_;
-  std::condition_variable idle_;
   std::deque<std::function<void()>> jobs_;
-  bool busy_ = false;
 };
 
 // Threads that one op may use inside libtorch; takes effect with the next job. 1..1024.

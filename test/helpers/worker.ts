@@ -1,10 +1,12 @@
 import { Worker } from "node:worker_threads";
 
 // Node 20 gives the TypeScript loader of its parent to no worker.
-const loader = `import("tsx/esm/api").then(({ register }) => {
-  register();
-  return import(require("node:worker_threads").workerData.file);
-});`;
+const loader = `Promise.all([import("tsx/esm/api"), import("node:worker_threads")]).then(
+  ([{ register }, { workerData }]) => {
+    register();
+    return import(workerData.file);
+  },
+);`;
 
 /** Start a file of this folder in a worker thread. */
 export function startWorker(name: string, data: object): Worker {
