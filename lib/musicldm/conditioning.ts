@@ -1,6 +1,7 @@
 import type { TextEncoder } from "../clap/text-encoder.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
+import { throwIfAborted } from "../runtime/native.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { SamplingOptions } from "./types.js";
 
@@ -38,26 +39,27 @@ export async function embedPrompts(
   const count = options.promptEmbeds ? rowsOf(options.promptEmbeds, encoder) : prompts.length;
   const negativePrompts = spreadNegatives(options, count);
   const warnings: string[] = [];
+  throwIfAborted(call.signal);
   call.onProgress?.({ stage: "text", step: 0, totalSteps: 1 });
   const positive = options.promptEmbeds
     ? await options.promptEmbeds.clone()
     : await encode(encoder, prompts, "Prompt", warnings, call);
   let negative: Tensor | undefined;
+  const dispose = (): void => {
+    positive.dispose();
+    negative?.dispose();
+  };
   try {
     if (isGuided) {
       negative = options.negativePromptEmbeds
         ? await spreadRows(options.negativePromptEmbeds, count, encoder)
         : await encode(encoder, negativePrompts, "Negative prompt", warnings, call);
     }
+    call.onProgress?.({ stage: "text", step: 1, totalSteps: 1 });
   } catch (error) {
-    positive.dispose();
+    dispose();
     throw error;
   }
-  call.onProgress?.({ stage: "text", step: 1, totalSteps: 1 });
-  const dispose = (): void => {
-    positive.dispose();
-    negative?.dispose();
-  };
   return { positive, negative, prompts, negativePrompts, warnings, [Symbol.dispose]: dispose };
 }
 

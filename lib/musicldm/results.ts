@@ -66,10 +66,10 @@ export class Results {
       call.onProgress?.({ stage, step, totalSteps: this.#total });
     report("decode", this.#done);
     const mel = await decodeMel(vae, latents, options);
-    report("decode", this.#done + 1);
     const isKept = output === "mel" || intermediates;
     if (isKept) this.#mels.push(mel);
     try {
+      report("decode", this.#done + 1);
       if (output === "waveform") {
         report("vocode", this.#done);
         const { samples, peak } = await vocodeMel(vocoder, mel, this.#clip.length.samples, options);
