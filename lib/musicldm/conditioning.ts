@@ -3,6 +3,7 @@ import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
 import { Tensor } from "../tensor/tensor.js";
+import { checkFloating } from "../tensor/validate.js";
 import type { SamplingOptions } from "./types.js";
 
 /** The CLAP embeddings that steer a run; row p belongs to prompt p. */
@@ -25,8 +26,8 @@ type TextOptions = Pick<
 /**
  * Embed the prompts, and with guidance the negative prompts: the empty text where there is none.
  *
- * @throws E_ARGUMENT for absent, contradicting or uneven prompts; E_SHAPE for embeddings of another
- * width
+ * @throws E_ARGUMENT for absent, contradicting or uneven prompts; E_SHAPE and E_DTYPE for embeddings
+ * that are no `[prompts, D]` of floats
  */
 export async function embedPrompts(
   encoder: TextEncoder,
@@ -36,13 +37,14 @@ export async function embedPrompts(
 ): Promise<Conditioning> {
   checkExclusive(options);
   const prompts = toList(options.prompt);
-  const count = options.promptEmbeds ? rowsOf(options.promptEmbeds, encoder) : prompts.length;
+  const { promptEmbeds: embeds } = options;
+  const count = embeds ? rowsOf(embeds, "promptEmbeds", encoder) : prompts.length;
   const negativePrompts = spreadNegatives(options, count);
   const warnings: string[] = [];
   throwIfAborted(call.signal);
   call.onProgress?.({ stage: "text", step: 0, totalSteps: 1 });
-  const positive = options.promptEmbeds
-    ? await options.promptEmbeds.clone()
+  const positive = embeds
+    ? await embeds.to("float32")
     : await encode(encoder, prompts, "Prompt", warnings, call);
   let negative: Tensor | undefined;
   const dispose = (): void => {
@@ -86,16 +88,18 @@ function spreadNegatives(options: TextOptions, count: number): readonly string[]
   throw expected("E_ARGUMENT", `1 or ${count} texts`, "negativePrompt", texts);
 }
 
-function rowsOf(embeds: Tensor, encoder: TextEncoder): number {
+function rowsOf(embeds: Tensor, name: string, encoder: TextEncoder): number {
+  checkFloating(name, embeds);
   const [rows, width] = embeds.shape;
   if (embeds.rank === 2 && width === widthOf(encoder) && rows! > 0) return rows!;
-  throw expected("E_SHAPE", `[prompts, ${widthOf(encoder)}]`, "promptEmbeds", embeds.shape);
+  throw expected("E_SHAPE", `[prompts, ${widthOf(encoder)}]`, name, embeds.shape);
 }
 
 async function spreadRows(embeds: Tensor, count: number, encoder: TextEncoder): Promise<Tensor> {
-  const rows = rowsOf(embeds, encoder);
-  if (rows === count) return embeds.clone();
-  if (rows === 1) return embeds.repeat([count, 1]);
+  const rows = rowsOf(embeds, "negativePromptEmbeds", encoder);
+  using floats = await embeds.to("float32");
+  if (rows === count) return await floats.clone();
+  if (rows === 1) return await floats.repeat([count, 1]);
   throw expected("E_SHAPE", `1 or ${count} rows`, "negativePromptEmbeds", embeds.shape);
 }
 

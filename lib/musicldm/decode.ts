@@ -24,8 +24,13 @@ export async function decodeMel(
   using image = await vae.decode(input, { circular: loop, signal });
   using squeezed = await image.squeeze(1);
   const mel = await squeezed.to("float32");
-  await requireFinite(mel, "decode");
-  return mel;
+  try {
+    await requireFinite(mel, "decode");
+    return mel;
+  } catch (error) {
+    mel.dispose();
+    throw error;
+  }
 }
 
 export interface Waveform {

@@ -22,7 +22,8 @@ export const leastSeconds = 0.1;
  * where those would give too few samples: 0.29 s is 29 frames, not 28. A loop is a whole number of
  * latent frames.
  *
- * @throws E_ARGUMENT for a length out of range, or a loop that is no whole number of latent frames
+ * @throws E_ARGUMENT for a length out of range, or a loop that is no whole number of latent frames;
+ * E_OUT_OF_MEMORY for one that cannot be counted
  */
 export function clipLength(
   seconds: number,
@@ -35,6 +36,7 @@ export function clipLength(
   }
   const { sampleRate, hopSamples } = vocoder;
   const samples = Math.floor(seconds * sampleRate + 1e-6);
+  if (!Number.isSafeInteger(samples)) throw outOfMemory(seconds, Infinity, availableBytes());
   const factor = vae.downscale;
   if (loop) return loopLength(seconds, samples, factor, vocoder);
   let latentFrames = Math.max(
@@ -77,12 +79,15 @@ export function checkMemory(length: ClipLength, vae: Autoencoder, vocoder: Vocod
   const floats = Math.max(widest * vocoder.config.model_in_dim, ...perFrame);
   const needed = 3 * 4 * floats * length.frames;
   const available = availableBytes();
-  if (needed <= available) return;
+  if (needed > available) throw outOfMemory(length.seconds, needed, available);
+}
+
+function outOfMemory(seconds: number, needed: number, available: number): MusicLDMError {
   const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GiB`;
   const message =
-    `Expected a clip that fits into memory for seconds but ${length.seconds} s need about ` +
+    `Expected a clip that fits into memory for seconds but ${seconds} s need about ` +
     `${gigabytes(needed)} and ${gigabytes(available)} are available`;
-  throw new MusicLDMError("E_OUT_OF_MEMORY", message, { needed, available });
+  return new MusicLDMError("E_OUT_OF_MEMORY", message, { needed, available });
 }
 
 function availableBytes(): number {

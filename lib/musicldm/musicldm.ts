@@ -4,6 +4,7 @@ import { defaultSampler, defaultSteps } from "../diffusion/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
 import { Tensor } from "../tensor/tensor.js";
+import { checkFloating } from "../tensor/validate.js";
 import { Inpainting, maskFrames, skippedSteps } from "./edit.js";
 import { checkMemory, clipLength } from "./frames.js";
 import type { ClipLength } from "./frames.js";
@@ -72,8 +73,8 @@ export class MusicLDM implements Disposable {
    * Waveforms are `[samples]` in ±1 at `sampleRate`, exactly as many samples as `seconds` asks for.
    * Item i equals the item generated alone with `seeds[i]`.
    *
-   * Errors: `E_ARGUMENT`, `E_SHAPE` (latents, embeddings), `E_ABORTED`, `E_NONFINITE`,
-   * `E_OUT_OF_MEMORY`, `E_DISPOSED`.
+   * Errors: `E_ARGUMENT`, `E_SHAPE` and `E_DTYPE` (latents, embeddings), `E_ABORTED`,
+   * `E_NONFINITE`, `E_OUT_OF_MEMORY`, `E_DISPOSED`.
    */
   async generate(options: GenerateOptions): Promise<GenerationResult> {
     const checked = checkGenerate(options);
@@ -87,9 +88,12 @@ export class MusicLDM implements Disposable {
         length,
         loop,
         start: async ({ initialScale }, { items, noise }) => {
-          using unit = latents
-            ? await latents.slice(0, items[0]!.index, items[0]!.index + items.length)
-            : await noise.draw();
+          if (!latents) {
+            using unit = await noise.draw();
+            return { state: await unit.mul(initialScale) };
+          }
+          using own = await latents.slice(0, items[0]!.index, items[0]!.index + items.length);
+          using unit = await own.to({ dtype: "float32", device: this.device });
           return { state: await unit.mul(initialScale) };
         },
       },
@@ -172,6 +176,7 @@ export class MusicLDM implements Disposable {
 
   #generatedLength({ latents, seconds, loop, prompt, promptEmbeds, count }: CheckedGenerate) {
     if (!latents) return this.#length(seconds ?? this.defaultSeconds, loop);
+    checkFloating("latents", latents);
     const frames = latents.shape[2] ?? 0;
     const length = this.#length(seconds ?? frames / this.#latentFramesPerSecond, loop);
     const prompts = promptEmbeds?.shape[0] ?? (typeof prompt === "string" ? 1 : prompt?.length);
