@@ -26,8 +26,8 @@ type TextOptions = Pick<
 /**
  * Embed the prompts, and with guidance the negative prompts: the empty text where there is none.
  *
- * @throws E_ARGUMENT for absent, contradicting or uneven prompts; E_SHAPE and E_DTYPE for embeddings
- * that are no `[prompts, D]` of floats
+ * @throws E_ARGUMENT for absent, contradicting or uneven prompts; E_SHAPE and E_DTYPE for
+ * embeddings that are no `[prompts, D]` of floats
  */
 export async function embedPrompts(
   encoder: TextEncoder,
