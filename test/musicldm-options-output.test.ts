@@ -12,36 +12,36 @@ declareLifetimeTest();
 
 const clip = { prompt: "a", seconds: 0.2, steps: 2, seed: 1 } as const;
 
+type Forward = (this: UNet, ...args: Parameters<UNet["forward"]>) => Promise<Tensor>;
+
 /** Watch the batch of every UNet evaluation while an action runs. */
 async function batchesOf(action: () => Promise<unknown>): Promise<readonly number[]> {
   const seen: number[] = [];
-  const { forward } = UNet.prototype;
-  UNet.prototype.forward = async function (this: UNet, ...args: Parameters<typeof forward>) {
+  const forward = Reflect.get(UNet.prototype, "forward") as Forward;
+  const watched: Forward = async function (...args) {
     seen.push(args[0].shape[0]!);
     return forward.apply(this, args);
   };
+  Reflect.set(UNet.prototype, "forward", watched);
   try {
     await action();
   } finally {
-    UNet.prototype.forward = forward;
+    Reflect.set(UNet.prototype, "forward", forward);
   }
   return seen;
 }
 
-test.serial(
-  "a step is one UNet evaluation: of two rows with guidance, of one without",
-  async (t) => {
-    using model = await openDebug();
-    const batches = async (options: Partial<GenerateOptions>) =>
-      batchesOf(async () => model.generate({ ...clip, ...options }));
-    t.deepEqual(await batches({ guidanceScale: 2 }), [2, 2]);
-    t.deepEqual(await batches({ guidanceScale: 1 }), [1, 1]);
-    t.deepEqual(await batches({ guidanceScale: 0 }), [1, 1]);
-    t.deepEqual(await batches({ guidanceScale: 1.01 }), [2, 2]);
-    t.deepEqual(await batches({ count: 3, batchSize: 2 }), [4, 4, 2, 2]);
-    t.deepEqual(await batches({ count: 3, batchSize: 3, guidanceScale: 1 }), [3, 3]);
-  },
-);
+test.serial("a step is one UNet evaluation: two rows with guidance, one without", async (t) => {
+  using model = await openDebug();
+  const batches = async (options: Partial<GenerateOptions>) =>
+    batchesOf(async () => model.generate({ ...clip, ...options }));
+  t.deepEqual(await batches({ guidanceScale: 2 }), [2, 2]);
+  t.deepEqual(await batches({ guidanceScale: 1 }), [1, 1]);
+  t.deepEqual(await batches({ guidanceScale: 0 }), [1, 1]);
+  t.deepEqual(await batches({ guidanceScale: 1.01 }), [2, 2]);
+  t.deepEqual(await batches({ count: 3, batchSize: 2 }), [4, 4, 2, 2]);
+  t.deepEqual(await batches({ count: 3, batchSize: 3, guidanceScale: 1 }), [3, 3]);
+});
 
 test.serial("without guidance the negative prompt makes no difference", async (t) => {
   using model = await openDebug();

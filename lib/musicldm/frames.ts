@@ -57,8 +57,8 @@ function loopLength(
   const latentFrames = Math.round(samples / unit);
   if (latentFrames * unit !== samples || latentFrames === 0) {
     const near = [Math.floor(samples / unit), Math.ceil(samples / unit)]
-      .filter((count) => count > 0)
-      .map((count) => Number(((count * unit) / sampleRate).toFixed(6)));
+      .map((count) => Number(((count * unit) / sampleRate).toFixed(6)))
+      .filter((length) => length >= leastSeconds);
     const what = `a multiple of ${unit / sampleRate} (such as ${near.join(" or ")})`;
     throw expected("E_ARGUMENT", what, "seconds of a loop", seconds);
   }
