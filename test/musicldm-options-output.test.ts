@@ -17,7 +17,7 @@ type Forward = (this: UNet, ...args: Parameters<UNet["forward"]>) => Promise<Ten
 /** Watch the batch of every UNet evaluation while an action runs. */
 async function batchesOf(action: () => Promise<unknown>): Promise<readonly number[]> {
   const seen: number[] = [];
-  const forward = Reflect.get(UNet.prototype, "forward") as Forward;
+  const forward: Forward = Reflect.get(UNet.prototype, "forward");
   const watched: Forward = async function (...args) {
     seen.push(args[0].shape[0]!);
     return forward.apply(this, args);
