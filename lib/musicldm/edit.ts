@@ -10,6 +10,9 @@ export function skippedSteps(steps: number, strength: number): number {
   return steps - Math.max(1, Math.min(Math.floor(steps * strength), steps));
 }
 
+/** Of a frame: 0.56 s are 14 frames, and not 14.000000000000002. */
+const rounding = 1e-6;
+
 /**
  * List for every latent frame whether it is generated anew: where a span touches it, and beyond the
  * end of the source.
@@ -23,15 +26,16 @@ export function maskFrames(
   latentFramesPerSecond: number,
 ): Uint8Array {
   const mask = new Uint8Array(length.latentFrames);
-  const frameAt = (seconds: number): number => seconds * latentFramesPerSecond;
+  const first = (seconds: number): number => Math.floor(seconds * latentFramesPerSecond + rounding);
+  const end = (seconds: number): number => Math.ceil(seconds * latentFramesPerSecond - rounding);
   for (const { startSeconds, endSeconds } of spans) {
     if (!(startSeconds < endSeconds && startSeconds < length.seconds)) {
       const span = `${startSeconds}..${endSeconds}`;
       throw expected("E_ARGUMENT", `a span inside 0..${length.seconds} s`, "mask", span);
     }
-    mask.fill(1, Math.floor(frameAt(startSeconds)), Math.ceil(frameAt(endSeconds)));
+    mask.fill(1, first(startSeconds), end(endSeconds));
   }
-  if (sourceSeconds < length.seconds) mask.fill(1, Math.floor(frameAt(sourceSeconds)));
+  if (sourceSeconds < length.seconds) mask.fill(1, first(sourceSeconds));
   if (mask.includes(1)) return mask;
   throw expected("E_ARGUMENT", "something to generate", "mask", "nothing");
 }

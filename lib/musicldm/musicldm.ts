@@ -6,11 +6,11 @@ import { expected } from "../runtime/errors.js";
 import { Tensor } from "../tensor/tensor.js";
 import { checkFloating } from "../tensor/validate.js";
 import { Inpainting, maskFrames, skippedSteps } from "./edit.js";
-import { checkMemory, clipLength } from "./frames.js";
+import { checkMemory, clipLength, leastSeconds } from "./frames.js";
 import type { ClipLength } from "./frames.js";
 import { openNetworks } from "./networks.js";
 import type { Networks } from "./networks.js";
-import { checkEdit, checkGenerate } from "./options.js";
+import { checkAudio, checkEdit, checkGenerate } from "./options.js";
 import type { CheckedEdit, CheckedGenerate } from "./options.js";
 import { noised, run } from "./run.js";
 import type { Start } from "./run.js";
@@ -112,7 +112,7 @@ export class MusicLDM implements Disposable {
     const call = callOptions(checked);
     const { samples, sampleRate } = checked.audio;
     const sourceSeconds = samples.length / sampleRate;
-    const length = this.#length(checked.seconds ?? sourceSeconds, false);
+    const length = this.#sourceLength(checked.audio, checked.seconds);
     using source = await this.#encode(checked.audio, length, call);
     if (checked.strength !== undefined) return await this.#vary(checked, source, length, call);
     const perSecond = this.#latentFramesPerSecond;
@@ -148,8 +148,8 @@ export class MusicLDM implements Disposable {
     audio: SourceAudio,
     options: CallOptions & { readonly seconds?: number } = {},
   ): Promise<Tensor> {
-    const seconds = options.seconds ?? audio.samples.length / audio.sampleRate;
-    return this.#encode(audio, this.#length(seconds, false), options);
+    checkAudio(audio);
+    return this.#encode(audio, this.#sourceLength(audio, options.seconds), options);
   }
 
   /** Free all weights; calls that run reject with `E_DISPOSED`. Idempotent. */
@@ -172,6 +172,12 @@ export class MusicLDM implements Disposable {
     const length = clipLength(seconds, loop, vae, vocoder);
     checkMemory(length, vae, vocoder);
     return length;
+  }
+
+  #sourceLength({ samples, sampleRate }: SourceAudio, seconds: number | undefined): ClipLength {
+    const own = samples.length / sampleRate;
+    if (seconds !== undefined || own >= leastSeconds) return this.#length(seconds ?? own, false);
+    throw expected("E_ARGUMENT", `at least ${leastSeconds} s of samples`, "audio", `${own} s`);
   }
 
   #generatedLength({ latents, seconds, loop, prompt, promptEmbeds, count }: CheckedGenerate) {
@@ -215,7 +221,6 @@ export class MusicLDM implements Disposable {
   /** Wave → log-mel → mean of the VAE's distribution, times the scaling factor. */
   async #encode(audio: SourceAudio, length: ClipLength, call: CallOptions): Promise<Tensor> {
     const { vae, vocoder, device } = this.#networks;
-    if (audio.samples.length === 0) throw expected("E_ARGUMENT", "samples", "audio", "none");
     const wave = await Tensor.from(audio.samples, [1, audio.samples.length]);
     using source = wave;
     if (!(await source.allFinite())) {

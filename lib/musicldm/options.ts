@@ -2,7 +2,7 @@ import * as z from "zod";
 import { solverNames } from "../diffusion/solvers/index.js";
 import { expected } from "../runtime/errors.js";
 import { Tensor } from "../tensor/tensor.js";
-import type { EditOptions, GenerateOptions } from "./types.js";
+import type { EditOptions, GenerateOptions, SourceAudio } from "./types.js";
 
 const text = z.string({ error: "a text" });
 const texts = z.union([text, z.array(text).min(1)], { error: "a text or a list of texts" });
@@ -58,16 +58,20 @@ const span = z.strictObject(
   { error: "{ startSeconds, endSeconds }" },
 );
 
+const audio = z.strictObject(
+  {
+    samples: z
+      .instanceof(Float32Array, { error: "a Float32Array" })
+      .refine(({ length }) => length > 0, { error: "at least one sample" }),
+    sampleRate: whole(1, 768_000),
+  },
+  { error: "{ samples, sampleRate }" },
+);
+
 const editSchema = z.strictObject({
   ...sampling,
   seconds,
-  audio: z.strictObject(
-    {
-      samples: z.instanceof(Float32Array, { error: "a Float32Array" }),
-      sampleRate: whole(1, 768_000),
-    },
-    { error: "{ samples, sampleRate }" },
-  ),
+  audio,
   strength: z
     .number({ error: "a number above 0, up to 1" })
     .gt(0, { error: "a number above 0, up to 1" })
@@ -101,6 +105,11 @@ export function checkEdit(options: EditOptions): CheckedEdit {
     throw expected("E_ARGUMENT", "strength, mask or seconds", "edit", "none of them");
   }
   return checked;
+}
+
+/** Check a clip. @throws E_ARGUMENT */
+export function checkAudio(source: SourceAudio): void {
+  parse(z.strictObject({ audio }), { audio: source });
 }
 
 function parse(schema: z.ZodType, options: unknown): unknown {
