@@ -4,6 +4,7 @@ import { expected } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
 import { Tensor } from "../tensor/tensor.js";
 import { checkFloating } from "../tensor/validate.js";
+import { requireFinite } from "./finite.js";
 import type { SamplingOptions } from "./types.js";
 
 /** The CLAP embeddings that steer a run; row p belongs to prompt p. */
@@ -27,7 +28,7 @@ type TextOptions = Pick<
  * Embed the prompts, and with guidance the negative prompts: the empty text where there is none.
  *
  * @throws E_ARGUMENT for absent, contradicting or uneven prompts; E_SHAPE and E_DTYPE for
- * embeddings that are no `[prompts, D]` of floats
+ * embeddings that are no `[prompts, D]` of floats; E_NONFINITE
  */
 export async function embedPrompts(
   encoder: TextEncoder,
@@ -56,6 +57,9 @@ export async function embedPrompts(
       negative = options.negativePromptEmbeds
         ? await spreadRows(options.negativePromptEmbeds, count, encoder)
         : await encode(encoder, negativePrompts, "Negative prompt", warnings, call);
+    }
+    for (const embeddings of [positive, negative]) {
+      if (embeddings) await requireFinite(embeddings, "text");
     }
     call.onProgress?.({ stage: "text", step: 1, totalSteps: 1 });
   } catch (error) {

@@ -1,10 +1,10 @@
 import type { Autoencoder } from "../latent/autoencoder.js";
 import type { Vocoder } from "../latent/vocoder.js";
 import type { CallOptions } from "../runtime/abort.js";
-import { MusicLDMError } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
 import type { DType } from "../runtime/native.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { requireFinite } from "./finite.js";
 
 export interface DecodeOptions extends CallOptions {
   readonly loop: boolean;
@@ -54,10 +54,4 @@ export async function vocodeMel(
   using magnitudes = await clip.abs();
   using peak = await magnitudes.max();
   return { samples: await clip.floats(), peak: await peak.item() };
-}
-
-async function requireFinite(tensor: Tensor, stage: string): Promise<void> {
-  if (await tensor.allFinite()) return;
-  const message = `Expected a finite result for stage ${stage} but it has NaN or infinity`;
-  throw new MusicLDMError("E_NONFINITE", message, { stage, step: 1 });
 }

@@ -6,6 +6,7 @@ import { expected } from "../runtime/errors.js";
 import { Tensor } from "../tensor/tensor.js";
 import { checkFloating } from "../tensor/validate.js";
 import { Inpainting, maskFrames, skippedSteps } from "./edit.js";
+import { requireFinite } from "./finite.js";
 import { checkMemory, clipLength, leastSeconds } from "./frames.js";
 import type { ClipLength } from "./frames.js";
 import { openNetworks } from "./networks.js";
@@ -142,7 +143,7 @@ export class MusicLDM implements Disposable {
    * Encode a mono clip into the scaled latents that `edit` keeps: `[1, C, T, F]`.
    *
    * @param options `seconds`: pad with silence or cut to this length first.
-   * Errors: `E_ARGUMENT`, `E_ABORTED`.
+   * Errors: `E_ARGUMENT`, `E_NONFINITE`, `E_ABORTED`.
    */
   async encodeAudio(
     audio: SourceAudio,
@@ -221,8 +222,7 @@ export class MusicLDM implements Disposable {
   /** Wave → log-mel → mean of the VAE's distribution, times the scaling factor. */
   async #encode(audio: SourceAudio, length: ClipLength, call: CallOptions): Promise<Tensor> {
     const { vae, vocoder, device } = this.#networks;
-    const wave = await Tensor.from(audio.samples, [1, audio.samples.length]);
-    using source = wave;
+    using source = await Tensor.from(audio.samples, [1, audio.samples.length]);
     if (!(await source.allFinite())) {
       throw expected("E_NONFINITE", "finite samples", "audio", "NaN or infinity");
     }
@@ -235,6 +235,7 @@ export class MusicLDM implements Disposable {
     using image = await frames.unsqueeze(1);
     using placed = await image.to({ device, dtype: this.#networks.dtype });
     using posterior = await vae.encode(placed, call);
+    await requireFinite(posterior.mean, "encode");
     using scaled = await posterior.mean.mul(vae.scalingFactor);
     return await scaled.to("float32");
   }
