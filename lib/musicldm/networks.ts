@@ -13,7 +13,7 @@ import { Vocoder } from "../latent/vocoder.js";
 import type { Module } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { requireDevice } from "../runtime/devices.js";
-import { expected } from "../runtime/errors.js";
+import { expected, toMusicLDMError } from "../runtime/errors.js";
 import type { DType } from "../runtime/native.js";
 import type { LoadOptions } from "./types.js";
 
@@ -36,6 +36,7 @@ export async function openNetworks(
   path: string,
   options: LoadOptions & CallOptions,
 ): Promise<Networks> {
+  requireKnown(options);
   const { device = "cpu", dtype = "float32", attentionHeads = "config", signal } = options;
   if (!dtypes.includes(dtype)) {
     throw expected("E_ARGUMENT", `one of ${dtypes.join(", ")}`, "dtype", dtype);
@@ -71,9 +72,20 @@ export async function openNetworks(
   }
 }
 
+const optionNames = ["device", "dtype", "attentionHeads", "signal", "onProgress"];
+
+function requireKnown(options: object): void {
+  const unknown = Object.keys(options).filter((name) => !optionNames.includes(name));
+  if (unknown.length === 0) return;
+  throw expected("E_ARGUMENT", "known options", "options", unknown.join(", "));
+}
+
 async function readScheduler(folder: string): Promise<SchedulerConfig> {
   const file = join(folder, "scheduler", "scheduler_config.json");
-  return parseSchedulerConfigText(await readFile(file, "utf8"));
+  const content = await readFile(file, "utf8").catch((error: unknown) => {
+    throw toMusicLDMError(error);
+  });
+  return parseSchedulerConfigText(content);
 }
 
 interface Place extends CallOptions {
