@@ -1,4 +1,4 @@
-/** Generate a seamless loop, and stop when it takes too long: `tsx examples/cancel.ts MODEL_DIR`. */
+/** Generate a seamless loop, unless it takes too long: `tsx examples/cancel.ts MODEL_DIR`. */
 import { MusicLDM, MusicLDMError } from "musicldm-native";
 
 const folder = process.argv[2] ?? "model";
