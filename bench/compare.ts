@@ -19,6 +19,8 @@ export interface StageResult {
   readonly reference?: readonly Timing[];
   /** Reference over ours on the clock, round by round: above 1 we are faster. */
   readonly ratios?: readonly number[];
+  /** The same of CPU time, which other processes disturb less. */
+  readonly cpuRatios?: readonly number[];
   /** Norm of the difference of both outputs over the norm of the reference's. */
   readonly relativeError?: number;
 }
@@ -41,9 +43,11 @@ export async function compareStage(
   }
   const [mine = [], theirs] = timings;
   if (!reference || !theirs) return { stage, repeats, ours: mine };
-  const ratios = mine.map(({ wallSeconds }, i) => (theirs[i]?.wallSeconds ?? NaN) / wallSeconds);
+  const ratiosOf = (key: keyof Timing): readonly number[] =>
+    mine.map((timing, i) => (theirs[i]?.[key] ?? NaN) / timing[key]);
+  const [ratios, cpuRatios] = [ratiosOf("wallSeconds"), ratiosOf("cpuSeconds")];
   const relativeError = distance(await ours.output(stage), await reference.output(stage));
-  return { stage, repeats, ours: mine, reference: theirs, ratios, relativeError };
+  return { stage, repeats, ours: mine, reference: theirs, ratios, cpuRatios, relativeError };
 }
 
 /** Run everybody once, a generation with a single step; @returns the repeats a stage needs. */

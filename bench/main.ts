@@ -36,41 +36,48 @@ async function bench(setting: Setting): Promise<Report> {
   const before = machine();
   const addonBytes = await strippedAddonBytes(scratch);
   using inputs = await makeInputs(task, scratch);
-  const options = { python: flags.python, threads };
-  await using reference = flags.reference
-    ? await Reference.open(options, { task, inputs, folder: scratch })
-    : undefined;
-  const stages = await timeStages(setting, inputs, reference);
-  const memory = flags.memory ? await measure(setting, reference) : undefined;
-  const versions = reference && { reference: reference.versions };
+  const { stages, versions } = await timeStages(setting, inputs);
+  const memory = flags.memory ? await measure(setting, inputs) : undefined;
+  const reference = versions && { reference: versions };
   return {
-    conditions: { task, threads, rounds: flags.rounds, torch, ...before, ...versions },
+    conditions: { task, threads, rounds: flags.rounds, torch, ...before, ...reference },
     stages,
     ...(memory && { memory }),
     ...(addonBytes !== undefined && { addonBytes }),
   };
 }
 
-async function timeStages(
-  { flags, task }: Setting,
+async function openReference(
+  { flags, task, threads, scratch }: Setting,
   inputs: Inputs,
-  reference: Reference | undefined,
-): Promise<readonly StageResult[]> {
-  using ours = await Ours.open(inputs, task);
-  const results: StageResult[] = [];
-  for (const stage of flags.stages) {
-    console.error(`${stageTitles[stage]} ...`);
-    results.push(await compareStage(stage, ours, reference, flags));
-  }
-  return results;
+): Promise<Reference | undefined> {
+  if (!flags.reference) return undefined;
+  return Reference.open({ python: flags.python, threads }, { task, inputs, folder: scratch });
 }
 
-/** The reference ends in between: nobody else holds memory while ours is measured. */
-async function measure(
-  { task, threads }: Setting,
-  reference: Reference | undefined,
-): Promise<MemoryResult> {
+interface Timed {
+  readonly stages: readonly StageResult[];
+  /** Of the reference's packages. */
+  readonly versions: Readonly<Record<string, string>> | undefined;
+}
+
+async function timeStages(setting: Setting, inputs: Inputs): Promise<Timed> {
+  const { flags, task } = setting;
+  await using reference = await openReference(setting, inputs);
+  using ours = await Ours.open(inputs, task);
+  const stages: StageResult[] = [];
+  for (const stage of flags.stages) {
+    console.error(`${stageTitles[stage]} ...`);
+    stages.push(await compareStage(stage, ours, reference, flags));
+  }
+  return { stages, versions: reference?.versions };
+}
+
+/** Measure each side in a process that has done nothing else, with the other one gone. */
+async function measure(setting: Setting, inputs: Inputs): Promise<MemoryResult> {
+  const { task, threads } = setting;
   console.error("memory ...");
+  const reference = await openReference(setting, inputs);
   const peak = await reference?.peak(task.steps);
   await reference?.close();
   return measureMemory({ ...task, threads }, peak);

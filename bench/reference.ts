@@ -75,7 +75,7 @@ export class Reference implements Contender, AsyncDisposable {
     return await output.floats();
   }
 
-  /** Measure a generation's memory; the process is of no use for timing afterwards. */
+  /** Measure a generation's memory; a process that has not run anything yet gives the truth. */
   async peak(steps: number): Promise<ReferencePeak> {
     return this.#ask("peak", { steps });
   }

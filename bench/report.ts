@@ -49,14 +49,13 @@ function printConditions({ task, ...conditions }: Conditions): void {
 }
 
 function printStages(stages: readonly StageResult[]): void {
-  const rows = stages.map(({ stage, repeats, ours, reference, ratios, relativeError }) => [
+  const rows = stages.map(({ stage, repeats, ours, reference, ...against }) => [
     repeats > 1 ? `${stageTitles[stage]} (mean of ${repeats})` : stageTitles[stage],
     ...times(ours),
-    ...(reference ? times(reference) : []),
-    ...(ratios ? [median(ratios).toFixed(3), ratios.map((r) => r.toFixed(2)).join(" ")] : []),
-    ...(relativeError === undefined ? [] : [relativeError.toExponential(1)]),
+    ...(reference ? [...times(reference), ...comparison(against)] : []),
   ]);
-  const both = ["reference s", "CPU s", "reference/ours", "by round", "relative error"];
+  const ratios = ["reference/ours", "by round", "CPU ratio"];
+  const both = ["reference s", "CPU s", ...ratios, "relative error"];
   const header = ["stage", "ours s", "CPU s", ...(stages[0]?.reference ? both : [])];
   console.log("");
   for (const line of table([header, ...rows])) console.log(line);
@@ -68,6 +67,16 @@ function times(timings: readonly Timing[]): readonly string[] {
   const of = (key: keyof Timing): string =>
     median(timings.map((timing) => timing[key])).toPrecision(4);
   return [of("wallSeconds"), of("cpuSeconds")];
+}
+
+function comparison({
+  ratios = [],
+  cpuRatios = [],
+  relativeError = NaN,
+}: Pick<StageResult, "ratios" | "cpuRatios" | "relativeError">): readonly string[] {
+  const rounds = ratios.map((ratio) => ratio.toFixed(2)).join(" ");
+  const medians = [median(ratios).toFixed(3), rounds, median(cpuRatios).toFixed(3)];
+  return [...medians, relativeError.toExponential(1)];
 }
 
 /** Lay out rows as a Markdown table. */
