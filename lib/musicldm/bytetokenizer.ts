@@ -1,3 +1,5 @@
+import { robertaTokenizerJson } from "../clap/roberta-tokenizer.js";
+
 /**
  * A RoBERTa tokenizer without merges: each byte of the UTF-8 text is one token. It has the special
  * tokens of RoBERTa under their own numbers, so that every program for such tokenizers reads it.
@@ -30,46 +32,19 @@ function vocabulary(): Readonly<Record<string, number>> {
   return Object.fromEntries(tokens.map((token, id) => [token, id]));
 }
 
-const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-const maskFlags = { ...flags, lstrip: true };
-
 /** `tokenizer.json`, the format of the `tokenizers` library. */
 function tokenizerJson(): unknown {
-  const vocab = vocabulary();
-  const added = [...specials, mask].map((content) => {
-    const id = vocab[content];
-    return { id, content, ...(content === mask ? maskFlags : flags), special: true };
-  });
-  const bytes = { type: "ByteLevel", trim_offsets: true, use_regex: true };
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: added,
-    normalizer: null,
-    pre_tokenizer: { ...bytes, add_prefix_space: false },
-    post_processor: {
-      type: "RobertaProcessing",
-      sep: ["</s>", vocab["</s>"]],
-      cls: ["<s>", vocab["<s>"]],
-      trim_offsets: true,
-      add_prefix_space: false,
-    },
-    decoder: { ...bytes, add_prefix_space: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: "",
-      end_of_word_suffix: "",
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab,
-      merges: [],
-    },
-  };
+  const parts = { vocabulary: vocabulary(), merges: [], addPrefixSpace: false };
+  return robertaTokenizerJson(parts, "vocab.json");
 }
+
+const maskToken = {
+  content: mask,
+  single_word: false,
+  lstrip: true,
+  rstrip: false,
+  normalized: false,
+};
 
 const named = {
   bos_token: "<s>",
@@ -87,10 +62,10 @@ export function byteTokenizerFiles(): Readonly<Record<string, string>> {
     "tokenizer.json": json(tokenizerJson()),
     "vocab.json": json(vocabulary()),
     "merges.txt": "#version: 0.2\n",
-    "special_tokens_map.json": json({ ...named, mask_token: { content: mask, ...maskFlags } }),
+    "special_tokens_map.json": json({ ...named, mask_token: maskToken }),
     "tokenizer_config.json": json({
       ...named,
-      mask_token: { __type: "AddedToken", content: mask, ...maskFlags },
+      mask_token: { __type: "AddedToken", ...maskToken },
       errors,
       add_prefix_space: false,
       trim_offsets: true,
