@@ -47,7 +47,7 @@ export abstract class Module extends NativeObject {
     await call("module.initialise", [this, checkInteger("seed", seed, 0)]);
   }
 
-  /** Switch dropout on (or off). */
+  /** Switch dropout on (or off). A new module has it off. */
   async train(training = true): Promise<this> {
     await call("module.train", [this, training]);
     return this;
@@ -56,6 +56,18 @@ export abstract class Module extends NativeObject {
   /** Switch dropout off. */
   async eval(): Promise<this> {
     return this.train(false);
+  }
+
+  /**
+   * Start the random numbers of dropout, so that equal calls after equal seeds drop the same, on
+   * every device. Without it they differ from run to run.
+   *
+   * @param seed 0..2^53 − 1, of which the low 32 bits count
+   * Errors: `E_ARGUMENT`.
+   */
+  async seed(seed: number): Promise<this> {
+    await call("module.seed_dropout", [this, checkInteger("seed", seed, 0)]);
+    return this;
   }
 
   /** Start (or stop) recording gradients of the parameters. */

@@ -29,6 +29,8 @@ Value create_text(const Args& args) {
       .pad_token_id = integer("pad_token_id"),
       .layer_norm_eps = runtime::get_number(config, "layer_norm_eps"),
       .initializer_factor = runtime::get_number(config, "initializer_factor"),
+      .hidden_dropout_prob = runtime::get_number(config, "hidden_dropout_prob"),
+      .attention_probs_dropout_prob = runtime::get_number(config, "attention_probs_dropout_prob"),
   };
   return runtime::ObjectPtr(
       std::make_shared<nn::ModuleHandle>(std::make_shared<clap::TextTower>(parsed), "TextTower"));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
+#include "nn/dropout.h"
 #include "nn/layers.h"
 #include "nn/module_handle.h"
 #include "nn/slots.h"
@@ -76,6 +77,12 @@ Value train(const Args& args) {
   return Value();
 }
 
+// seed_dropout(module, seed)
+Value seed_dropout(const Args& args) {
+  nn::seed_dropout(args.object<ModuleHandle>(0)->module(), static_cast<uint64_t>(args.integer(1)));
+  return Value();
+}
+
 // requires_grad(module, whether)
 Value requires_grad(const Args& args) {
   const auto handle = args.object<ModuleHandle>(0);
@@ -119,6 +126,7 @@ const bool registered = [] {
   runtime::add_op("module.load", load);
   runtime::add_op("module.initialise", initialise);
   runtime::add_op("module.train", train);
+  runtime::add_op("module.seed_dropout", seed_dropout);
   runtime::add_op("module.requires_grad", requires_grad);
   runtime::add_op("module.to", to);
   runtime::add_op("module.state", state);

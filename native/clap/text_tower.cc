@@ -6,6 +6,7 @@
 #include <ATen/ops/tanh.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "runtime/cancel.h"
@@ -14,8 +15,25 @@
 
 namespace musicldm::clap {
 
+namespace {
+
+// What scaled_dot_product_attention weighs the values with: [B, heads, N, N] of the query's dtype,
+// computed in float32, 0 where the mask is false.
+at::Tensor attention_probabilities(const at::Tensor& query, const at::Tensor& key,
+                                   const at::Tensor& mask) {
+  const double scale = 1 / std::sqrt(static_cast<double>(query.size(-1)));
+  at::Tensor scores = (query * scale).matmul(key.transpose(-2, -1)).to(at::kFloat);
+  if (!mask.defined()) return scores.softmax(-1).to(query.scalar_type());
+  const at::Tensor hidden = mask.logical_not();
+  scores = scores.masked_fill(hidden, std::numeric_limits<float>::lowest());
+  return scores.softmax(-1).masked_fill(hidden, 0).to(query.scalar_type());
+}
+
+}  // namespace
+
 TextEmbeddings::TextEmbeddings(const TextConfig& c) : pad_token_id_(c.pad_token_id) {
   const int64_t width = c.hidden_size;
+  dropout_ = child<nn::Dropout>("dropout", c.hidden_dropout_prob);
   word_embeddings_ = child<nn::Embedding>("word_embeddings", c.vocab_size, width, c.pad_token_id);
   token_type_embeddings_ = child<nn::Embedding>("token_type_embeddings", c.type_vocab_size, width);
   layer_norm_ = child<nn::LayerNorm>("LayerNorm", width, c.layer_norm_eps);
@@ -28,31 +46,38 @@ at::Tensor TextEmbeddings::forward(const at::Tensor& ids) const {
   const at::Tensor positions = is_token.cumsum(1) * is_token + pad_token_id_;
   at::Tensor sum = word_embeddings_->forward(ids) + token_type_embeddings_->weight[0];
   sum = sum + position_embeddings_->forward(positions);
-  return layer_norm_->forward(sum);  // [B, N, C]
+  return dropout_->forward(layer_norm_->forward(sum));  // [B, N, C]
 }
 
 TextSelfAttention::TextSelfAttention(const TextConfig& c) : heads_(c.num_attention_heads) {
   query_ = child<nn::Linear>("query", c.hidden_size, c.hidden_size);
   key_ = child<nn::Linear>("key", c.hidden_size, c.hidden_size);
   value_ = child<nn::Linear>("value", c.hidden_size, c.hidden_size);
+  dropout_ = child<nn::Dropout>("dropout", c.attention_probs_dropout_prob);
 }
 
 at::Tensor TextSelfAttention::forward(const at::Tensor& x, const at::Tensor& mask) const {
   const auto split = [&](const at::Tensor& tokens) {
     return tokens.unflatten(2, {heads_, -1}).transpose(1, 2);  // [B, heads, N, C / heads]
   };
+  const at::Tensor query = split(query_->forward(x));
+  const at::Tensor key = split(key_->forward(x));
+  const at::Tensor value = split(value_->forward(x));
   const auto optional_mask = mask.defined() ? std::optional(mask) : std::nullopt;
-  const at::Tensor mixed = at::scaled_dot_product_attention(
-      split(query_->forward(x)), split(key_->forward(x)), split(value_->forward(x)), optional_mask);
+  const at::Tensor mixed =
+      dropout_->active()
+          ? dropout_->forward(attention_probabilities(query, key, mask)).matmul(value)
+          : at::scaled_dot_product_attention(query, key, value, optional_mask);
   return mixed.transpose(1, 2).flatten(2);
 }
 
 TextResidual::TextResidual(const TextConfig& c, int64_t in_width)
     : dense_(child<nn::Linear>("dense", in_width, c.hidden_size)),
-      layer_norm_(child<nn::LayerNorm>("LayerNorm", c.hidden_size, c.layer_norm_eps)) {}
+      layer_norm_(child<nn::LayerNorm>("LayerNorm", c.hidden_size, c.layer_norm_eps)),
+      dropout_(child<nn::Dropout>("dropout", c.hidden_dropout_prob)) {}
 
 at::Tensor TextResidual::forward(const at::Tensor& x, const at::Tensor& start) const {
-  return layer_norm_->forward(dense_->forward(x).add_(start));
+  return layer_norm_->forward(dropout_->forward(dense_->forward(x)).add_(start));
 }
 
 TextAttention::TextAttention(const TextConfig& c)

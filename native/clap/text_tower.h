@@ -3,6 +3,7 @@
 #pragma once
 
 #include "nn/block.h"
+#include "nn/dropout.h"
 #include "nn/layers.h"
 #include "nn/list.h"
 
@@ -21,6 +22,8 @@ struct TextConfig {
   int64_t pad_token_id = 1;
   double layer_norm_eps = 1e-12;
   double initializer_factor = 1;
+  double hidden_dropout_prob = 0;
+  double attention_probs_dropout_prob = 0;
 };
 
 // ids [B, N] -> [B, N, C]: word, type 0 and position, normalised. Positions count the tokens that
@@ -35,6 +38,7 @@ class TextEmbeddings : public nn::Block {
   std::shared_ptr<nn::Embedding> word_embeddings_;
   std::shared_ptr<nn::Embedding> token_type_embeddings_;
   std::shared_ptr<nn::LayerNorm> layer_norm_;
+  std::shared_ptr<nn::Dropout> dropout_;
   std::shared_ptr<nn::Embedding> position_embeddings_;
 };
 
@@ -49,9 +53,10 @@ class TextSelfAttention : public nn::Block {
   std::shared_ptr<nn::Linear> query_;
   std::shared_ptr<nn::Linear> key_;
   std::shared_ptr<nn::Linear> value_;
+  std::shared_ptr<nn::Dropout> dropout_;
 };
 
-// Linear, then LayerNorm of the sum with what the sublayer started from.
+// Linear and dropout, then LayerNorm of the sum with what the sublayer started from.
 class TextResidual : public nn::Block {
  public:
   TextResidual(const TextConfig& config, int64_t in_width);
@@ -60,6 +65,7 @@ class TextResidual : public nn::Block {
  private:
   std::shared_ptr<nn::Linear> dense_;
   std::shared_ptr<nn::LayerNorm> layer_norm_;
+  std::shared_ptr<nn::Dropout> dropout_;
 };
 
 class TextAttention : public nn::Block {

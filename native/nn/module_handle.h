@@ -15,7 +15,9 @@ namespace musicldm::nn {
 class ModuleHandle : public runtime::Object {
  public:
   ModuleHandle(std::shared_ptr<torch::nn::Module> module, std::string type)
-      : module_(std::move(module)), type_(std::move(type)) {}
+      : module_(std::move(module)), type_(std::move(type)) {
+    module_->eval();  // libtorch starts in training
+  }
 
   torch::nn::Module& module() const { return *module_; }
   std::string type() const override { return type_; }
