@@ -7,6 +7,7 @@
 
 #include "bindings/environment.h"
 #include "bindings/marshal.h"
+#include "runtime/block_cache.h"
 #include "runtime/cancel.h"
 #include "runtime/executor.h"
 #include "runtime/registry.h"
@@ -150,6 +151,7 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
 
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   guarded(env, [&]() -> Napi::Value {
+    runtime::install_block_cache();
     Environment::create(env);
     exports.Set("call", Napi::Function::New(env, call, "call"));
     exports.Set("callSync", Napi::Function::New(env, call_sync, "callSync"));

@@ -6,6 +6,8 @@
 #include <map>
 #include <thread>
 
+#include "runtime/block_cache.h"
+
 namespace musicldm::runtime {
 namespace {
 
@@ -58,8 +60,11 @@ void Executor::run() {
     jobs_.pop_front();
     lock.unlock();
     apply_threads();
-    job();
-    job = nullptr;
+    {
+      const BlockReuse reuse;
+      job();
+      job = nullptr;
+    }
     lock.lock();
   }
 }
