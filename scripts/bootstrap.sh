@@ -87,5 +87,5 @@ libtorch=$(node --import tsx scripts/print-libtorch.ts)
 forget_without build/.stamp build/Release/musicldm.node
 native_inputs=$(fingerprint CMakeLists.txt native package-lock.json)
 once build/.stamp "$native_inputs $libtorch" build_native
-forget_without dist/.stamp dist/index.js
-once dist/.stamp "$(fingerprint lib tsconfig.json tsconfig.build.json)" npm run --silent build:ts
+forget_without build/.stamp-dist dist/index.js
+once build/.stamp-dist "$(fingerprint lib tsconfig.json tsconfig.build.json)" npm run --silent build:ts
