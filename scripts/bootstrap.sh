@@ -88,4 +88,5 @@ forget_without build/.stamp build/Release/musicldm.node
 native_inputs=$(fingerprint CMakeLists.txt native package-lock.json)
 once build/.stamp "$native_inputs $libtorch" build_native
 forget_without build/.stamp-dist dist/index.js
-once build/.stamp-dist "$(fingerprint lib tsconfig.json tsconfig.build.json)" npm run --silent build:ts
+once build/.stamp-dist "$(fingerprint lib tsconfig.json tsconfig.build.json)" \
+  npm run --silent build:ts
