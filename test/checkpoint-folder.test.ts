@@ -51,6 +51,16 @@ test.serial("folders written by diffusers open", async (t) => {
   t.is(audioldm.extractor, null);
 });
 
+test.serial("infinities as Python writes them are read", async (t) => {
+  const folder = await copy();
+  const file = join(folder, "scheduler", "scheduler_config.json");
+  const text = await readFile(file, "utf8");
+  await writeFile(file, text.replace("{", '{ "lambda_min_clipped": -Infinity, "note": "NaN",'));
+  const { scheduler } = await openFolder(folder);
+  t.is(scheduler["lambda_min_clipped"], -Infinity);
+  t.is(scheduler["note"], "NaN");
+});
+
 test.serial("all missing files are listed at once", async (t) => {
   const folder = await copy();
   const gone = [

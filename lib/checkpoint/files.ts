@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { expected, MusicLDMError, toMusicLDMError } from "../runtime/errors.js";
 import { Checkpoint } from "./checkpoint.js";
+import { parsePythonJson } from "./python-json.js";
 
 /** Beyond this a JSON file is not a configuration. */
 const maxJsonBytes = 64 * 1024 * 1024;
@@ -34,7 +35,7 @@ export async function readJson(path: string): Promise<unknown> {
     throw toMusicLDMError(error);
   }
   try {
-    return JSON.parse(text);
+    return parsePythonJson(text);
   } catch (cause) {
     const message = `Expected JSON in ${path} but received something else`;
     throw new MusicLDMError("E_CONFIG", message, { file: path, cause });

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { parsePythonJson } from "../checkpoint/python-json.js";
 import { expected, type MusicLDMError } from "../runtime/errors.js";
 import type { BetaSchedule } from "./schedule.js";
 import type { PredictionType, SolverName, SolverSettings } from "./solvers/solver.js";
@@ -139,13 +140,9 @@ export function parseSchedulerConfig(json: unknown): SchedulerConfig {
  * @throws `E_CONFIG` as `parseSchedulerConfig`, and for text that is not JSON.
  */
 export function parseSchedulerConfigText(text: string): SchedulerConfig {
-  const plain = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity\b|\bNaN\b/g, (token) => {
-    if (token.startsWith('"')) return token;
-    return token === "NaN" ? "null" : `${token.startsWith("-") ? "-" : ""}1e999`;
-  });
   let json: unknown;
   try {
-    json = JSON.parse(plain);
+    json = parsePythonJson(text);
   } catch (cause) {
     throw expected("E_CONFIG", "JSON", "scheduler_config.json", text, { cause });
   }
