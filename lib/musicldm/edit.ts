@@ -40,6 +40,16 @@ export function maskFrames(
   throw expected("E_ARGUMENT", "something to generate", "mask", "nothing");
 }
 
+/** Noise a source `[1, C, T, F]` to a level, for every item: alpha · source + sigma · noise. */
+export async function noised(
+  source: Tensor,
+  noise: Tensor,
+  { alpha, sigma }: NoiseLevel,
+): Promise<Tensor> {
+  using spreadSource = await source.expand(noise.shape);
+  return await linearCombination([spreadSource, noise], [alpha, sigma]);
+}
+
 /**
  * Keep a source outside a mask: during the run as the source noised to the state's level, at the
  * end as the source itself.
@@ -63,10 +73,9 @@ export class Inpainting implements Disposable {
   }
 
   /** Put the noised source into a state `[B, C, T, F]` where nothing is generated. */
-  async blend(state: Tensor, noise: Tensor, { alpha, sigma }: NoiseLevel): Promise<Tensor> {
-    using source = await this.#source.expand(state.shape);
-    using noised = await linearCombination([source, noise], [alpha, sigma]);
-    return await this.#mask.where(state, noised);
+  async blend(state: Tensor, noise: Tensor, level: NoiseLevel): Promise<Tensor> {
+    using kept = await noised(this.#source, noise, level);
+    return await this.#mask.where(state, kept);
   }
 
   /** Put the source itself in, bit for bit. */

@@ -1,11 +1,10 @@
-import { weightsHash } from "../checkpoint/index.js";
 import { logMel, resample } from "../audio/index.js";
 import { defaultSampler, defaultSteps } from "../diffusion/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
 import { Tensor } from "../tensor/tensor.js";
 import { checkFloating } from "../tensor/validate.js";
-import { Inpainting, maskFrames, skippedSteps } from "./edit.js";
+import { Inpainting, maskFrames, noised, skippedSteps } from "./edit.js";
 import { requireFinite } from "./finite.js";
 import { checkMemory, clipLength, leastSeconds } from "./frames.js";
 import type { ClipLength } from "./frames.js";
@@ -13,7 +12,7 @@ import { openNetworks } from "./networks.js";
 import type { Networks } from "./networks.js";
 import { checkAudio, checkEdit, checkGenerate } from "./options.js";
 import type { CheckedEdit, CheckedGenerate } from "./options.js";
-import { noised, run } from "./run.js";
+import { run } from "./run.js";
 import type { Start } from "./run.js";
 import type {
   EditOptions,
@@ -65,7 +64,7 @@ export class MusicLDM implements Disposable {
 
   /** SHA-256 that identifies the weights, hexadecimal. */
   async weightsHash(): Promise<string> {
-    return weightsHash(this.#networks.folder);
+    return this.#networks.weightsHash;
   }
 
   /**

@@ -1,11 +1,9 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { openFolder, openWeights } from "../checkpoint/index.js";
-import type { Component, ModelFolder } from "../checkpoint/index.js";
+import { openFolder, openWeights, weightsHash } from "../checkpoint/index.js";
+import type { Component } from "../checkpoint/index.js";
 import { TextEncoder } from "../clap/text-encoder.js";
 import { TextTower } from "../clap/text-tower.js";
 import { TextTokenizer } from "../clap/tokenizer.js";
-import { parseSchedulerConfigText } from "../diffusion/scheduler-config.js";
+import { parseSchedulerConfig } from "../diffusion/scheduler-config.js";
 import type { SchedulerConfig } from "../diffusion/scheduler-config.js";
 import { UNet } from "../diffusion/unet.js";
 import { Autoencoder } from "../latent/autoencoder.js";
@@ -13,13 +11,14 @@ import { Vocoder } from "../latent/vocoder.js";
 import type { Module } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { requireDevice } from "../runtime/devices.js";
-import { expected, toMusicLDMError } from "../runtime/errors.js";
+import { expected } from "../runtime/errors.js";
 import type { DType } from "../runtime/native.js";
 import type { LoadOptions } from "./types.js";
 
 /** Everything that a model folder holds, opened. */
 export interface Networks {
-  readonly folder: ModelFolder;
+  /** SHA-256 that identifies the weights, taken when the folder was opened. */
+  readonly weightsHash: string;
   readonly scheduler: SchedulerConfig;
   readonly textEncoder: TextEncoder;
   readonly unet: UNet;
@@ -49,7 +48,7 @@ export async function openNetworks(
     throw expected("E_ARGUMENT", "the path of a model folder", "folder", path);
   }
   const folder = await openFolder(path, { attentionHeads });
-  const scheduler = await readScheduler(path);
+  const scheduler = parseSchedulerConfig(folder.scheduler);
   const place = { device, dtype, signal };
   const opened: Module[] = [];
   const open = async <T extends Module>(module: T, component: Component<unknown>): Promise<T> => {
@@ -65,7 +64,8 @@ export async function openNetworks(
     const vae = await open(await Autoencoder.create(folder.vae.config), folder.vae);
     const vocoder = await open(await Vocoder.create(folder.vocoder.config), folder.vocoder);
     const textEncoder = new TextEncoder(tower, tokenizer);
-    return { folder, scheduler, textEncoder, unet, vae, vocoder, device, dtype };
+    const networks = { textEncoder, unet, vae, vocoder, scheduler, device, dtype };
+    return { ...networks, weightsHash: await weightsHash(folder, { signal }) };
   } catch (error) {
     for (const module of opened) module.dispose();
     throw error;
@@ -78,14 +78,6 @@ function requireKnown(options: object): void {
   const unknown = Object.keys(options).filter((name) => !optionNames.includes(name));
   if (unknown.length === 0) return;
   throw expected("E_ARGUMENT", "known options", "options", unknown.join(", "));
-}
-
-async function readScheduler(folder: string): Promise<SchedulerConfig> {
-  const file = join(folder, "scheduler", "scheduler_config.json");
-  const content = await readFile(file, "utf8").catch((error: unknown) => {
-    throw toMusicLDMError(error);
-  });
-  return parseSchedulerConfigText(content);
 }
 
 interface Place extends CallOptions {

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { solverNames } from "../diffusion/solvers/index.js";
 import { expected } from "../runtime/errors.js";
 import { Tensor } from "../tensor/tensor.js";
-import type { EditOptions, GenerateOptions, SourceAudio } from "./types.js";
+import type { EditOptions, GenerateOptions, SamplingOptions, SourceAudio } from "./types.js";
 
 const text = z.string({ error: "a text" });
 const texts = z.union([text, z.array(text).min(1)], { error: "a text or a list of texts" });
@@ -84,11 +84,12 @@ function isFunction(value: unknown): boolean {
   return typeof value === "function";
 }
 
-type Sampling = "guidanceScale" | "eta" | "count" | "output" | "intermediates";
+type Defaulted = "guidanceScale" | "eta" | "count" | "output" | "intermediates";
 
 /** Options with every default that does not depend on the model filled in. */
-export type CheckedGenerate = GenerateOptions & Required<Pick<GenerateOptions, Sampling | "loop">>;
-export type CheckedEdit = EditOptions & Required<Pick<EditOptions, Sampling>>;
+export type CheckedSampling = SamplingOptions & Required<Pick<SamplingOptions, Defaulted>>;
+export type CheckedGenerate = GenerateOptions & CheckedSampling & { readonly loop: boolean };
+export type CheckedEdit = EditOptions & CheckedSampling;
 
 /** Check the options of `generate`. @throws E_ARGUMENT naming option, range and value */
 export function checkGenerate(options: GenerateOptions): CheckedGenerate {

@@ -1,5 +1,4 @@
 import type { SolverName } from "../diffusion/plan.js";
-import { weightsHash } from "../checkpoint/index.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { packageVersion } from "../runtime/paths.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -8,14 +7,11 @@ import { decodeMel, vocodeMel } from "./decode.js";
 import type { ClipLength } from "./frames.js";
 import type { Item } from "./items.js";
 import type { Networks } from "./networks.js";
-import type { GenerationResult, SamplingOptions } from "./types.js";
+import type { CheckedSampling } from "./options.js";
+import type { GenerationResult } from "./types.js";
 
 /** Below this magnitude, −80 dB, nobody hears anything. */
 const silence = 1e-4;
-
-type Wanted = Required<
-  Pick<SamplingOptions, "guidanceScale" | "eta" | "count" | "output" | "intermediates">
->;
 
 interface Sampler {
   readonly scheduler: SolverName;
@@ -26,7 +22,7 @@ interface Sampler {
 /** Decodes latents and gathers what the caller asked for, item after item. */
 export class Results {
   readonly #networks: Networks;
-  readonly #options: Wanted;
+  readonly #options: CheckedSampling;
   readonly #clip: { readonly length: ClipLength; readonly loop: boolean };
   readonly #total: number;
   readonly #latents: Tensor[] = [];
@@ -37,7 +33,7 @@ export class Results {
 
   constructor(
     networks: Networks,
-    options: Wanted,
+    options: CheckedSampling,
     clip: { readonly length: ClipLength; readonly loop: boolean },
     total: number,
   ) {
@@ -91,7 +87,6 @@ export class Results {
   ): Promise<GenerationResult> {
     const { guidanceScale, eta, count } = this.#options;
     const { length, loop } = this.#clip;
-    const hash = await weightsHash(this.#networks.folder);
     const latents = this.#latents.length > 0 ? await Tensor.cat(this.#latents) : undefined;
     const mel = this.#mels.length > 0 ? await Tensor.cat(this.#mels) : undefined;
     this.dispose();
@@ -113,7 +108,7 @@ export class Results {
         guidanceScale,
         eta,
         loop,
-        weightsHash: hash,
+        weightsHash: this.#networks.weightsHash,
         version: packageVersion(),
       },
     };

@@ -3,7 +3,6 @@ import { createPlan, defaultSampler, defaultSteps } from "../diffusion/plan.js";
 import type { NoiseLevel } from "../diffusion/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { linearCombination } from "../tensor/domain.js";
 import { embedPrompts } from "./conditioning.js";
 import type { Conditioning } from "./conditioning.js";
 import { denoise } from "./denoise.js";
@@ -12,10 +11,8 @@ import type { ClipLength } from "./frames.js";
 import { batchesOf, listItems, NoiseSource } from "./items.js";
 import type { Item } from "./items.js";
 import type { Networks } from "./networks.js";
-import type { GenerationResult, SamplingOptions } from "./types.js";
-
-type Checked = SamplingOptions &
-  Required<Pick<SamplingOptions, "guidanceScale" | "eta" | "count" | "output" | "intermediates">>;
+import type { CheckedSampling } from "./options.js";
+import type { GenerationResult } from "./types.js";
 
 /** One batch on its way: what a strategy may look at. */
 export interface Batch {
@@ -45,7 +42,7 @@ export interface Start {
 /** Run the chain text → latents → mel → waveform for every item. */
 export async function run(
   networks: Networks,
-  options: Checked,
+  options: CheckedSampling,
   runPlan: RunPlan,
   call: CallOptions,
 ): Promise<GenerationResult> {
@@ -81,7 +78,7 @@ export async function run(
 
 interface Context {
   readonly networks: Networks;
-  readonly options: Checked;
+  readonly options: CheckedSampling;
   readonly plan: SolverPlan;
   readonly runPlan: RunPlan;
 }
@@ -124,14 +121,4 @@ function spread({ onProgress }: CallOptions, index: number, count: number) {
   return ({ stage, step, totalSteps }: { stage: string; step: number; totalSteps: number }) => {
     onProgress({ stage, step: index * totalSteps + step, totalSteps: count * totalSteps });
   };
-}
-
-/** Noise a source `[1, C, T, F]` to a level, for every item: alpha · source + sigma · noise. */
-export async function noised(
-  source: Tensor,
-  noise: Tensor,
-  { alpha, sigma }: NoiseLevel,
-): Promise<Tensor> {
-  using spreadSource = await source.expand(noise.shape);
-  return await linearCombination([spreadSource, noise], [alpha, sigma]);
 }
