@@ -1,0 +1,25 @@
+// Defines the table of the instruction set that the including file is compiled for.
+#include "kernels/cpu/gemm_kernel.h"
+#include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/prepare_kernel.h"
+#include "kernels/cpu/winograd_kernel.h"
+
+#define MUSICLDM_TEXT_OF(name) #name
+#define MUSICLDM_TEXT(name) MUSICLDM_TEXT_OF(name)
+
+namespace musicldm::kernels {
+
+extern const KernelTable MUSICLDM_TABLE;
+const KernelTable MUSICLDM_TABLE = {
+    .name = MUSICLDM_TEXT(MUSICLDM_ISA),
+    .lanes = MUSICLDM_ISA::kLanes,
+    .panel = MUSICLDM_ISA::kPanel,
+    .most_rows = MUSICLDM_ISA::kMostRows,
+    .gemm = MUSICLDM_ISA::gemm,
+    .prepare = MUSICLDM_ISA::prepare,
+    .moments = MUSICLDM_ISA::moments,
+    .winograd_input = MUSICLDM_ISA::winograd_input,
+    .winograd_output = MUSICLDM_ISA::winograd_output,
+};
+
+}  // namespace musicldm::kernels

@@ -1,0 +1,74 @@
+// Vectors of one instruction set. Every isa_*.cc compiles the kernels anew in a namespace of its
+// own; nothing here or in them may instantiate code of the standard library, which the linker
+// would be free to share with machines that lack the instructions.
+#pragma once
+
+#include <cstdint>
+
+namespace musicldm::kernels::MUSICLDM_ISA {
+
+inline constexpr int64_t kLanes = MUSICLDM_VECTOR_BYTES / 4;
+
+using Vec = float __attribute__((vector_size(MUSICLDM_VECTOR_BYTES)));
+using IntVec = int32_t __attribute__((vector_size(MUSICLDM_VECTOR_BYTES)));
+using UnalignedVec = float __attribute__((vector_size(MUSICLDM_VECTOR_BYTES), aligned(4)));
+
+inline Vec load(const float* from) { return *reinterpret_cast<const UnalignedVec*>(from); }
+inline void store(float* to, Vec value) { *reinterpret_cast<UnalignedVec*>(to) = value; }
+inline Vec broadcast(float value) { return value - Vec{}; }
+
+// The first `count` lanes; the others are zero.
+inline Vec load_part(const float* from, int64_t count) {
+  if (count >= kLanes) return load(from);
+  Vec value{};
+  for (int64_t i = 0; i < count; ++i) value[i] = from[i];
+  return value;
+}
+
+inline void store_part(float* to, Vec value, int64_t count) {
+  if (count >= kLanes) {
+    store(to, value);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) to[i] = value[i];
+}
+
+inline Vec maximum(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec minimum(Vec a, Vec b) { return a < b ? a : b; }
+
+inline float sum(Vec value) {
+  float total = 0;
+  for (int64_t i = 0; i < kLanes; ++i) total += value[i];
+  return total;
+}
+
+inline float highest(Vec value) {
+  float result = value[0];
+  for (int64_t i = 1; i < kLanes; ++i) result = value[i] > result ? value[i] : result;
+  return result;
+}
+
+// e^x to 1e-7 in relative error; x below -87 gives about 1e-38, above 88 about 1e38. The integer
+// part of x / ln 2 becomes the exponent, the rest goes through a minimax polynomial (Cephes expf).
+inline Vec exponential(Vec x) {
+  x = minimum(maximum(x, broadcast(-87.0F)), broadcast(88.0F));
+  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
+  const Vec shifted = x * 1.44269504088896341F + kRound;
+  const Vec whole = shifted - kRound;
+  const Vec r = (x - whole * 0.693359375F) - whole * -2.12194440e-4F;
+  Vec p = broadcast(1.9875691500e-4F);
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * (r * r) + r + 1.0F;
+  const IntVec exponent = reinterpret_cast<IntVec>(shifted) << 23;
+  return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(p) + exponent);
+}
+
+inline Vec silu(Vec x) { return x / (1.0F + exponential(-x)); }
+
+inline Vec leaky(Vec x, float slope) { return x > Vec{} ? x : x * slope; }
+
+}  // namespace musicldm::kernels::MUSICLDM_ISA
