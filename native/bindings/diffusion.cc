@@ -1,6 +1,7 @@
 // Ops of the UNet and of its blocks.
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/silu.h>
+#include <ATen/ops/tensor.h>
 
 #include <memory>
 #include <string>
@@ -61,10 +62,14 @@ UNetConfig parse_config(const Map& config) {
   };
 }
 
-// A timestep, or a tensor of them, as float32 [N] on the device of `like`.
+// A timestep, a list or a tensor of them, as float32 [N] on the device of `like`.
 at::Tensor read_timesteps(const Args& args, size_t i, const at::Tensor& like) {
-  const auto* tensor = std::get_if<at::Tensor>(&args.at(i).data);
-  const at::Tensor timesteps = tensor ? *tensor : at::scalar_tensor(args.number(i), at::kFloat);
+  const auto& data = args.at(i).data;
+  const auto* tensor = std::get_if<at::Tensor>(&data);
+  const bool is_list = std::holds_alternative<runtime::List>(data);
+  const at::Tensor timesteps = tensor    ? *tensor
+                               : is_list ? at::tensor(args.numbers(i), at::kFloat)
+                                         : at::scalar_tensor(args.number(i), at::kFloat);
   const bool is_scalar = timesteps.dim() == 0;
   return (is_scalar ? timesteps.unsqueeze(0) : timesteps).to(like.device(), at::kFloat);
 }
@@ -80,6 +85,37 @@ Value forward_unet(const Args& args) {
   const nn::CircularTime circular(runtime::get_boolean(args.map(4), "circular"));
   const at::Tensor latents = args.tensor(1);
   return unet.forward(latents, read_timesteps(args, 2, latents), args.tensor(3));
+}
+
+// condition(module, [timestep], class labels) -> [timesteps, B, embedding width]
+Value condition_unet(const Args& args) {
+  const auto& unet = nn::module_argument<UNet>(args, 0, "a UNet");
+  const at::Tensor labels = args.tensor(2);
+  return unet.condition(read_timesteps(args, 1, labels), labels);
+}
+
+// predict(module, latents, conditioning, { circular }) -> prediction
+Value predict_unet(const Args& args) {
+  const auto& unet = nn::module_argument<UNet>(args, 0, "a UNet");
+  const nn::CircularTime circular(runtime::get_boolean(args.map(3), "circular"));
+  return unet.predict(args.tensor(1), args.tensor(2));
+}
+
+// predict_keeping(module, latents, conditioning, { circular }, branch) -> { prediction, feature }
+Value predict_keeping(const Args& args) {
+  const auto& unet = nn::module_argument<UNet>(args, 0, "a UNet");
+  const nn::CircularTime circular(runtime::get_boolean(args.map(3), "circular"));
+  diffusion::DeepFeature feature{args.integer(4), {}};
+  const at::Tensor prediction = unet.predict_keeping(args.tensor(1), args.tensor(2), feature);
+  return Map{{"prediction", prediction}, {"feature", feature.tensor}};
+}
+
+// predict_shallow(module, latents, conditioning, { circular }, branch, feature) -> prediction
+Value predict_shallow(const Args& args) {
+  const auto& unet = nn::module_argument<UNet>(args, 0, "a UNet");
+  const nn::CircularTime circular(runtime::get_boolean(args.map(3), "circular"));
+  const diffusion::DeepFeature feature{args.integer(4), args.tensor(5)};
+  return unet.predict_shallow(args.tensor(1), args.tensor(2), feature);
 }
 
 Value create_resnet(const Args& args) {
@@ -163,6 +199,10 @@ Value forward_time_embedding(const Args& args) {
 const bool registered = [] {
   runtime::add_op("unet.create", create_unet);
   runtime::add_op("unet.forward", forward_unet);
+  runtime::add_op("unet.condition", condition_unet);
+  runtime::add_op("unet.predict", predict_unet);
+  runtime::add_op("unet.predict_keeping", predict_keeping);
+  runtime::add_op("unet.predict_shallow", predict_shallow);
   runtime::add_op("unet.create_resnet", create_resnet);
   runtime::add_op("unet.resnet", forward_resnet);
   runtime::add_op("unet.create_transformer", create_transformer);

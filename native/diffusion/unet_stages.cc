@@ -47,15 +47,14 @@ DownStage::DownStage(const UNetConfig& config, size_t level) {
   }
 }
 
-at::Tensor DownStage::forward(at::Tensor x, const at::Tensor& activated,
-                              std::vector<at::Tensor>& skips) const {
-  for (size_t i = 0; i < resnets_->size(); ++i) {
+at::Tensor DownStage::forward(at::Tensor x, const at::Tensor& activated, Skips& skips) const {
+  for (size_t i = 0; i < resnets_->size() && !skips.complete(); ++i) {
     x = run_layer(i, x, activated);
-    skips.push_back(x);
+    skips.push(x);
   }
-  if (!downsamplers_) return x;
+  if (!downsamplers_ || skips.complete()) return x;
   x = (*downsamplers_)[0].forward(x);
-  skips.push_back(x);
+  skips.push(x);
   return x;
 }
 
@@ -90,15 +89,13 @@ UpStage::UpStage(const UNetConfig& config, size_t position) {
   }
 }
 
-at::Tensor UpStage::forward(at::Tensor x, const at::Tensor& activated,
-                            std::vector<at::Tensor>& skips) const {
+at::Tensor UpStage::forward(at::Tensor x, const at::Tensor& activated, Skips& skips) const {
   for (size_t i = 0; i < resnets_->size(); ++i) {
-    x = at::cat({x, skips.back()}, 1);
-    skips.pop_back();
-    x = run_layer(i, x, activated);
+    const at::Tensor skip = skips.pop(x);
+    if (skip.defined()) x = run_layer(i, at::cat({x, skip}, 1), activated);
   }
-  if (!upsamplers_) return x;
-  return (*upsamplers_)[0].forward(x, skips.back().sizes().slice(2));
+  if (!upsamplers_ || !x.defined()) return x;
+  return (*upsamplers_)[0].forward(x, skips.next_size());
 }
 
 }  // namespace musicldm::diffusion

@@ -1,8 +1,7 @@
 // The levels of the UNet: way down, middle, way up.
 #pragma once
 
-#include <vector>
-
+#include "diffusion/skips.h"
 #include "diffusion/unet_blocks.h"
 #include "diffusion/unet_config.h"
 #include "nn/resnet_block.h"
@@ -25,9 +24,8 @@ class DownStage : public ResnetStage {
  public:
   DownStage(const UNetConfig& config, size_t level);
   // [B, C, T, F] -> [B, C', ceil(T / 2), ceil(F / 2)], the last level keeps the size. Pushes the
-  // output of each layer and of the downsampling onto `skips`.
-  at::Tensor forward(at::Tensor x, const at::Tensor& activated,
-                     std::vector<at::Tensor>& skips) const;
+  // output of each layer and of the downsampling onto `skips`, until these are complete.
+  at::Tensor forward(at::Tensor x, const at::Tensor& activated, Skips& skips) const;
 
  private:
   std::shared_ptr<nn::List<Downsample>> downsamplers_;  // null at the last level
@@ -43,9 +41,10 @@ class UpStage : public ResnetStage {
  public:
   // `position` counts from the lowest resolution.
   UpStage(const UNetConfig& config, size_t position);
-  // Pops one skip for each layer; upsamples to the size of the next skip that is left.
-  at::Tensor forward(at::Tensor x, const at::Tensor& activated,
-                     std::vector<at::Tensor>& skips) const;
+  // Pops one skip for each layer, and runs the layers that have one; upsamples to the size of the
+  // next skip that is left. Undefined as long as no layer has run.
+  at::Tensor forward(at::Tensor x, const at::Tensor& activated, Skips& skips) const;
+  int64_t layers() const { return static_cast<int64_t>(resnets_->size()); }
 
  private:
   std::shared_ptr<nn::List<Upsample>> upsamplers_;  // null at the last position

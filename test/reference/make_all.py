@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common import prepare
 
-GROUPS = ("networks", "layers", "text", "mels", "resample", "pipelines", "tensor_ops")
+GROUPS = ("networks", "deepcache", "layers", "text", "mels", "resample", "pipelines", "tensor_ops")
 PROGRAMS = ("schedulers",)  # scripts of their own, each writing the golden of its name
 
 
