@@ -10,6 +10,9 @@ export type {
   SourceAudio,
   TimeSpan,
 } from "./musicldm/types.js";
+export { qualities, qualityNames } from "./musicldm/quality.js";
+export type { Quality, Sampler } from "./musicldm/quality.js";
+export type { GuidanceInterval } from "./musicldm/guided.js";
 export { initPretrained } from "./musicldm/init.js";
 export type { InitOptions, InitResult } from "./musicldm/init.js";
 export { presetNames } from "./musicldm/presets.js";
@@ -22,8 +25,10 @@ export { TextTokenizer } from "./clap/tokenizer.js";
 export { Autoencoder, Posterior } from "./latent/autoencoder.js";
 export type { LatentOptions, PosteriorSampleOptions } from "./latent/autoencoder.js";
 export { Vocoder } from "./latent/vocoder.js";
-export { UNet } from "./diffusion/unet.js";
-export type { UNetOptions } from "./diffusion/unet.js";
+export { DeepFeature, UNet } from "./diffusion/unet.js";
+export type { KeptPrediction, UNetOptions } from "./diffusion/unet.js";
+export { DeepCache } from "./diffusion/deep-cache.js";
+export type { DeepCacheSettings } from "./diffusion/deep-cache.js";
 export { Module } from "./nn/module.js";
 export type { ModuleLoadOptions, ModulePlace, NamedTensors } from "./nn/module.js";
 
@@ -38,7 +43,7 @@ export type {
   Update,
 } from "./diffusion/plan.js";
 export { runPlan } from "./diffusion/sample.js";
-export type { Network, SampleOptions } from "./diffusion/sample.js";
+export type { Evaluation, Network, SampleOptions } from "./diffusion/sample.js";
 export { parseSchedulerConfig, parseSchedulerConfigText } from "./diffusion/scheduler-config.js";
 export type { SchedulerConfig } from "./diffusion/scheduler-config.js";
 export { solverNames } from "./diffusion/solvers/index.js";

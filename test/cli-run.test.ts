@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import test from "ava";
 import { readAudio, readAudioMetadata, writeAudio } from "../lib/audio/index.js";
 import { initPretrained } from "../lib/musicldm/init.js";
+import { qualities } from "../lib/musicldm/quality.js";
 import { cli, endOf, startCli } from "./helpers/cli.js";
 
 const folder = await mkdtemp(join(tmpdir(), "musicldm-cli-"));
@@ -30,6 +31,20 @@ test.serial("generate writes files whose settings inspect reads back", async (t)
   t.is(metadata.title, "drums");
   t.like(metadata.settings, { prompt: "drums", seed: 8, steps: 2, seconds: 0.5, guidanceScale: 2 });
   t.regex(String(metadata.settings["weightsHash"]), /^[0-9a-f]{64}$/);
+});
+
+test.serial("generate takes a preset and savings", async (t) => {
+  const output = join(folder, "saved.wav");
+  const args = ["generate", model, "x", "--quality", "draft", "--deep-cache", "2:1", "-o", output];
+  const { code, stderr, stdout } = await cli([
+    ...[...args, "--guidance-interval", "20:0.5"],
+    ...["--seconds", "0.2", "--quiet", "--json"],
+  ]);
+  t.is(code, 0, stderr);
+  const { settings } = JSON.parse(stdout.toString()) as { settings: Record<string, unknown> };
+  t.is(settings["steps"], qualities.draft.steps);
+  t.deepEqual(settings["guidanceInterval"], [20, 0.5]);
+  t.deepEqual(settings["deepCache"], { interval: 2, branch: 1 });
 });
 
 test.serial("an item of several equals the item alone", async (t) => {

@@ -5,6 +5,7 @@ import test from "ava";
 import type { ExecutionContext } from "ava";
 import { chooseFormat, nameOutputs, slug } from "../lib/cli/names.js";
 import { collectSpan, parseCount, parseInteger, parseNumber, parseSeed } from "../lib/cli/parse.js";
+import { parseDeepCache, parseInterval } from "../lib/cli/parse.js";
 import { cli } from "./helpers/cli.js";
 
 const folder = await mkdtemp(join(tmpdir(), "musicldm-usage-"));
@@ -40,6 +41,23 @@ test("spans are parsed strictly and gathered", (t) => {
   ]);
   for (const text of ["", "1", "1:", "2:1", "1:1", "-1:2", "1:2:3", "a:b"]) {
     t.throws(() => collectSpan(text), undefined, text);
+  }
+});
+
+test("savings are parsed strictly", (t) => {
+  t.deepEqual(
+    [parseInterval("5.4:0.3"), parseInterval("1:0")],
+    [
+      [5.4, 0.3],
+      [1, 0],
+    ],
+  );
+  for (const text of ["", "1", "1:", "1:2", "1:1", "1:-1", "3:2:1", "a:b"]) {
+    t.throws(() => parseInterval(text), undefined, text);
+  }
+  t.deepEqual(["3", "3:0"].map(parseDeepCache), [{ interval: 3 }, { interval: 3, branch: 0 }]);
+  for (const text of ["", "0", "3:", "3:-1", "3:1:1", "1.5", "x"]) {
+    t.throws(() => parseDeepCache(text), undefined, text);
   }
 });
 
@@ -90,6 +108,9 @@ test("options beyond their limits are usage errors with the range", async (t) =>
   await refuses(t, generate("--eta", "1.5"), "0..1", "1.5");
   await refuses(t, generate("--scheduler", "best"), "dpmsolver++");
   await refuses(t, generate("--device", "gpu"), "cuda:N");
+  await refuses(t, generate("--quality", "best"), "draft, standard, reference");
+  await refuses(t, generate("--guidance-interval", "1:2"), "HIGH:LOW", "1:2");
+  await refuses(t, generate("--deep-cache", "1001"), "1..1000", "deepCache.interval");
   await refuses(t, generate("--seconds", "NaN"), "finite number");
 });
 

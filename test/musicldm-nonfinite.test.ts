@@ -49,25 +49,25 @@ for (const { part, name, stage, options } of broken) {
   });
 }
 
-type Forward = (this: UNet, ...args: Parameters<UNet["forward"]>) => Promise<Tensor>;
+type Predict = (this: UNet, ...args: Parameters<UNet["predict"]>) => Promise<Tensor>;
 
 test.serial("the step that goes wrong is named, and is the last", async (t) => {
   using model = await openDebug();
-  const forward: Forward = Reflect.get(UNet.prototype, "forward");
+  const predict: Predict = Reflect.get(UNet.prototype, "predict");
   let evaluations = 0;
-  const failing: Forward = async function (...args) {
+  const failing: Predict = async function (...args) {
     evaluations += 1;
-    using output = await forward.apply(this, args);
+    using output = await predict.apply(this, args);
     return await output.mul(evaluations === 3 ? Infinity : 1);
   };
-  Reflect.set(UNet.prototype, "forward", failing);
+  Reflect.set(UNet.prototype, "predict", failing);
   try {
     const call = model.generate({ ...clip, steps: 6 });
     const error = await t.throwsAsync(call, { code: "E_NONFINITE", message: /step 3/ });
     t.like(error, { details: { stage: "denoise", step: 3 } });
     t.is(evaluations, 3);
   } finally {
-    Reflect.set(UNet.prototype, "forward", forward);
+    Reflect.set(UNet.prototype, "predict", predict);
   }
 });
 

@@ -1,40 +1,23 @@
 import test from "ava";
 import type { MusicLDM } from "../lib/musicldm/musicldm.js";
 import type { GenerateOptions, GenerationResult } from "../lib/musicldm/types.js";
-import { UNet } from "../lib/diffusion/unet.js";
 import type { ProgressEvent } from "../lib/runtime/abort.js";
 import { memory } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import { openDebug } from "./helpers/model.js";
+import { watchEvaluations } from "./helpers/evaluations.js";
 import { declareLifetimeTest } from "./helpers/tensor-ops.js";
 
 declareLifetimeTest();
 
 const clip = { prompt: "a", seconds: 0.2, steps: 2, seed: 1 } as const;
 
-type Forward = (this: UNet, ...args: Parameters<UNet["forward"]>) => Promise<Tensor>;
-
-/** Watch the batch of every UNet evaluation while an action runs. */
-async function batchesOf(action: () => Promise<unknown>): Promise<readonly number[]> {
-  const seen: number[] = [];
-  const forward: Forward = Reflect.get(UNet.prototype, "forward");
-  const watched: Forward = async function (...args) {
-    seen.push(args[0].shape[0]!);
-    return forward.apply(this, args);
-  };
-  Reflect.set(UNet.prototype, "forward", watched);
-  try {
-    await action();
-  } finally {
-    Reflect.set(UNet.prototype, "forward", forward);
-  }
-  return seen;
-}
-
 test.serial("a step is one UNet evaluation: two rows with guidance, one without", async (t) => {
   using model = await openDebug();
-  const batches = async (options: Partial<GenerateOptions>) =>
-    batchesOf(async () => model.generate({ ...clip, ...options }));
+  const batches = async (options: Partial<GenerateOptions>) => {
+    const seen = await watchEvaluations(async () => model.generate({ ...clip, ...options }));
+    return seen.map((evaluation) => Number(evaluation.split(" ")[1]));
+  };
   t.deepEqual(await batches({ guidanceScale: 2 }), [2, 2]);
   t.deepEqual(await batches({ guidanceScale: 1 }), [1, 1]);
   t.deepEqual(await batches({ guidanceScale: 0 }), [1, 1]);

@@ -3,12 +3,18 @@ import type { Command } from "commander";
 import type { AudioFormat } from "../audio/types.js";
 import { solverNames } from "../diffusion/solvers/solver.js";
 import type { SolverName } from "../diffusion/solvers/solver.js";
+import type { DeepCacheSettings } from "../diffusion/deep-cache.js";
+import type { GuidanceInterval } from "../musicldm/guided.js";
+import { qualityNames } from "../musicldm/quality.js";
+import type { Quality } from "../musicldm/quality.js";
 import type { LoadOptions, OutputKind, TimeSpan } from "../musicldm/types.js";
 import {
   collectSpan,
   collectText,
   parseCount,
+  parseDeepCache,
   parseDevice,
+  parseInterval,
   parseNumber,
   parseSeed,
 } from "./parse.js";
@@ -22,8 +28,11 @@ export interface GenerateFlags {
   readonly negativePrompt?: readonly string[];
   readonly seconds?: number;
   readonly steps?: number;
+  readonly quality?: Quality;
   readonly scheduler?: SolverName;
   readonly guidanceScale?: number;
+  readonly guidanceInterval?: GuidanceInterval;
+  readonly deepCache?: DeepCacheSettings;
   readonly eta?: number;
   readonly sigmas?: "karras" | "exponential";
   readonly seed?: number | readonly number[];
@@ -97,9 +106,16 @@ function addSampling(command: Command): void {
   command
     .optionsGroup("Sampling:")
     .option("--seconds <n>", "length, at least 0.1 (default: the model's own)", parseNumber)
+    .addOption(
+      new Option("--quality <name>", "solver, steps and savings (default: standard)").choices(
+        qualityNames,
+      ),
+    )
     .option("--steps <n>", "steps of the solver, 1..1000 (default: its own)", parseCount)
     .addOption(new Option("--scheduler <name>", "solver").choices(solverNames))
     .option("--guidance-scale <n>", "0..100; 1 turns guidance off (default: 2)", parseNumber)
+    .option("--guidance-interval <high:low>", "guide at these noise levels only", parseInterval)
+    .option("--deep-cache <n[:branch]>", "reuse deep features, every n-th is whole", parseDeepCache)
     .option("--eta <n>", "randomness of ddim, 0..1 (default: 0)", parseNumber)
     .addOption(
       new Option("--sigmas <spacing>", "spacing of noise levels").choices([

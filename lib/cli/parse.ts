@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "commander";
+import type { DeepCacheSettings } from "../diffusion/deep-cache.js";
+import type { GuidanceInterval } from "../musicldm/guided.js";
 import type { TimeSpan } from "../musicldm/types.js";
 
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
@@ -41,6 +43,27 @@ export function collectSpan(text: string, before: readonly TimeSpan[] = []): rea
   }
   const message = `Expected START:END in seconds with 0 <= START < END but received "${text}"`;
   throw new InvalidArgumentError(message);
+}
+
+/** Parse `HIGH:LOW`, two noise levels. */
+export function parseInterval(text: string): GuidanceInterval {
+  const [high, low, ...rest] = text.split(":").map(parseNumber);
+  const isInterval = high !== undefined && low !== undefined && rest.length === 0;
+  if (isInterval && low >= 0 && high > low) return [high, low];
+  const message = `Expected HIGH:LOW with HIGH > LOW >= 0 but received "${text}"`;
+  throw new InvalidArgumentError(message);
+}
+
+/** Parse `INTERVAL` or `INTERVAL:BRANCH`. */
+export function parseDeepCache(text: string): DeepCacheSettings {
+  const [interval = "", branch, ...rest] = text.split(":");
+  if (rest.length === 0) {
+    return {
+      interval: parseCount(interval),
+      ...(branch !== undefined && { branch: parseInteger(branch) }),
+    };
+  }
+  throw new InvalidArgumentError(`Expected INTERVAL or INTERVAL:BRANCH but received "${text}"`);
 }
 
 /** Add a text to those before it. */

@@ -50,16 +50,20 @@ function refuseTogether(flags: GenerateFlags): void {
 }
 
 function samplingOptions(flags: GenerateFlags, prompts: readonly string[]): SamplingOptions {
-  const { negativePrompt, steps, scheduler, guidanceScale, eta, sigmas } = flags;
+  const { negativePrompt, quality, steps, scheduler, eta, sigmas } = flags;
+  const { guidanceScale, guidanceInterval, deepCache } = flags;
   const { seed, count, batchSize, outputKind, saveLatents } = flags;
   return {
     prompt: prompts,
     ...(negativePrompt && {
       negativePrompt: negativePrompt.length === 1 ? negativePrompt[0]! : negativePrompt,
     }),
+    ...(quality && { quality }),
     ...(steps !== undefined && { steps }),
     ...(scheduler && { scheduler }),
     ...(guidanceScale !== undefined && { guidanceScale }),
+    ...(guidanceInterval && { guidanceInterval }),
+    ...(deepCache && { deepCache }),
     ...(eta !== undefined && { eta }),
     ...(sigmas && { sigmas }),
     ...(seed !== undefined && { seed }),

@@ -5,11 +5,21 @@ import { linearCombination } from "../tensor/domain.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { NoiseLevel, PredictionType, SolverPlan, SolverStep, Update } from "./plan.js";
 
+/** Which evaluation of a plan it is. */
+export interface Evaluation {
+  /** Of `plan.steps`, from 0. */
+  readonly index: number;
+  /** May be fractional. */
+  readonly timestep: number;
+  /** Level of the state, before it was brought to unit variance. */
+  readonly level: NoiseLevel;
+}
+
 /**
- * The network as a solver's loop sees it: unit-variance state `[B, C, T, F]` and timestep → its raw
- * prediction of the same shape, guidance included.
+ * The network as a solver's loop sees it: unit-variance state `[B, C, T, F]` → its raw prediction
+ * of the same shape, guidance included.
  */
-export type Network = (state: Tensor, timestep: number) => Promise<Tensor>;
+export type Network = (state: Tensor, evaluation: Evaluation) => Promise<Tensor>;
 
 export interface SampleOptions extends CallOptions {
   /** What the network predicts. */
@@ -37,7 +47,7 @@ export async function runPlan(
   try {
     for (const [index, step] of plan.steps.entries()) {
       throwIfAborted(options.signal);
-      await runStep(step, registers, network, options);
+      await runStep({ ...step, index }, registers, network, options);
       await checkFinite(registers.get("x"), index);
       options.onProgress?.({ stage: "denoise", step: index + 1, totalSteps: plan.steps.length });
     }
@@ -48,17 +58,17 @@ export async function runPlan(
 }
 
 async function runStep(
-  step: SolverStep,
+  step: SolverStep & Evaluation,
   registers: Registers,
   network: Network,
   options: SampleOptions,
 ): Promise<void> {
-  const { level, timestep, updates } = step;
+  const { level, updates } = step;
   if (options.adjust) registers.set("x", await options.adjust(registers.get("x"), level));
   const scale = 1 / Math.hypot(level.alpha, level.sigma);
   const state = registers.get("x");
   using input = await linearCombination([state], [scale]);
-  using prediction = await network(input, timestep);
+  using prediction = await network(input, step);
   registers.set("denoised", await toClean(state, prediction, level, options.predictionType));
   if (updates.some(readsNoise)) registers.set("noise", await options.drawNoise());
   for (const update of updates) await registers.apply(update);

@@ -24,6 +24,12 @@ export class DeepFeature implements Disposable {
     this.tensor = tensor;
   }
 
+  /** Copy the rows `start` to `end` − 1 of the batch. */
+  async rows(start: number, end: number): Promise<DeepFeature> {
+    using view = await this.tensor.slice(0, start, end);
+    return new DeepFeature(this.branch, await view.clone());
+  }
+
   dispose(): void {
     this.tensor.dispose();
   }

@@ -1,5 +1,4 @@
 import { logMel, resample } from "../audio/index.js";
-import { defaultSampler, defaultSteps } from "../diffusion/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -199,12 +198,10 @@ export class MusicLDM implements Disposable {
     length: ClipLength,
     call: CallOptions,
   ): Promise<GenerationResult> {
-    const { strength = 1, scheduler } = checked;
-    const steps = checked.steps ?? defaultSteps(scheduler ?? defaultSampler.solver);
-    const startStep = skippedSteps(steps, strength);
+    const startStep = skippedSteps(checked.steps, checked.strength ?? 1);
     return run(
       this.#networks,
-      { ...checked, steps },
+      checked,
       {
         length,
         loop: false,

@@ -2,6 +2,8 @@ import * as z from "zod";
 import { solverNames } from "../diffusion/solvers/index.js";
 import { expected } from "../runtime/errors.js";
 import { Tensor } from "../tensor/tensor.js";
+import { chooseSampler, qualityNames } from "./quality.js";
+import type { Quality, Sampler } from "./quality.js";
 import type { EditOptions, GenerateOptions, SamplingOptions, SourceAudio } from "./types.js";
 
 const text = z.string({ error: "a text" });
@@ -23,12 +25,26 @@ function choice<const T extends readonly string[]>(values: T) {
   return z.enum(values, { error: `one of ${values.join(", ")}` });
 }
 
+const levels = "[high, low] with high > low >= 0";
+const level = z.number({ error: "a number of at least 0" }).min(0, { error: "at least 0" });
+const guidanceInterval = z
+  .tuple([level, level], { error: levels })
+  .refine(([high, low]) => high > low, { error: levels });
+
+const deepCache = z.strictObject(
+  { interval: whole(1, 1000), branch: whole(0, 1000).default(0) },
+  { error: "{ interval, branch }" },
+);
+
 const sampling = {
   prompt: texts.optional(),
   negativePrompt: texts.optional(),
   steps: whole(1, 1000).optional(),
   scheduler: choice(solverNames).optional(),
+  quality: choice(qualityNames).default("standard"),
   guidanceScale: real(0, 100).default(2),
+  guidanceInterval: guidanceInterval.optional(),
+  deepCache: deepCache.optional(),
   eta: real(0, 1).default(0),
   sigmas: choice(["karras", "exponential"]).optional(),
   seed: z
@@ -87,18 +103,21 @@ function isFunction(value: unknown): boolean {
 type Defaulted = "guidanceScale" | "eta" | "count" | "output" | "intermediates";
 
 /** Options with every default that does not depend on the model filled in. */
-export type CheckedSampling = SamplingOptions & Required<Pick<SamplingOptions, Defaulted>>;
-export type CheckedGenerate = GenerateOptions & CheckedSampling & { readonly loop: boolean };
-export type CheckedEdit = EditOptions & CheckedSampling;
+export type CheckedSampling = Omit<SamplingOptions, keyof Sampler | "quality"> &
+  Required<Pick<SamplingOptions, Defaulted>> &
+  Sampler;
+export type CheckedGenerate = Omit<GenerateOptions, keyof SamplingOptions | "loop"> &
+  CheckedSampling & { readonly loop: boolean };
+export type CheckedEdit = Omit<EditOptions, keyof SamplingOptions> & CheckedSampling;
 
 /** Check the options of `generate`. @throws E_ARGUMENT naming option, range and value */
 export function checkGenerate(options: GenerateOptions): CheckedGenerate {
-  return parse(generateSchema, options) as CheckedGenerate;
+  return withSampler(parse(generateSchema, options)) as CheckedGenerate;
 }
 
 /** Check the options of `edit`. @throws E_ARGUMENT */
 export function checkEdit(options: EditOptions): CheckedEdit {
-  const checked = parse(editSchema, options) as CheckedEdit;
+  const checked = withSampler(parse(editSchema, options)) as CheckedEdit;
   if (checked.strength !== undefined && (checked.mask || checked.seconds !== undefined)) {
     throw expected("E_ARGUMENT", "strength, or mask and seconds", "edit", "both");
   }
@@ -106,6 +125,16 @@ export function checkEdit(options: EditOptions): CheckedEdit {
     throw expected("E_ARGUMENT", "strength, mask or seconds", "edit", "none of them");
   }
   return checked;
+}
+
+const samplerKeys = ["scheduler", "steps", "sigmas", "guidanceInterval", "deepCache"] as const;
+
+/** Replace the preset by what it stands for. */
+function withSampler(parsed: unknown): unknown {
+  const { quality, ...options } = parsed as SamplingOptions & { readonly quality: Quality };
+  const own = samplerKeys.filter((key) => options[key] !== undefined);
+  const wanted = Object.fromEntries(own.map((key) => [key, options[key]]));
+  return { ...options, ...chooseSampler(quality, wanted) };
 }
 
 /** Check a clip. @throws E_ARGUMENT */

@@ -1,4 +1,3 @@
-import type { SolverName } from "../diffusion/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { packageVersion } from "../runtime/paths.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -12,12 +11,6 @@ import type { GenerationResult } from "./types.js";
 
 /** Below this magnitude, −80 dB, nobody hears anything. */
 const silence = 1e-4;
-
-interface Sampler {
-  readonly scheduler: SolverName;
-  readonly steps: number;
-  readonly sigmas: "karras" | "exponential" | undefined;
-}
 
 /** Decodes latents and gathers what the caller asked for, item after item. */
 export class Results {
@@ -80,12 +73,9 @@ export class Results {
   }
 
   /** Put the result together; the tensors become the caller's. */
-  async finish(
-    items: readonly Item[],
-    conditioning: Conditioning,
-    { scheduler, steps, sigmas }: Sampler,
-  ): Promise<GenerationResult> {
-    const { guidanceScale, eta, count } = this.#options;
+  async finish(items: readonly Item[], conditioning: Conditioning): Promise<GenerationResult> {
+    const { scheduler, steps, sigmas, guidanceScale, eta, count } = this.#options;
+    const { guidanceInterval, deepCache } = this.#options;
     const { length, loop } = this.#clip;
     const latents = this.#latents.length > 0 ? await Tensor.cat(this.#latents) : undefined;
     const mel = this.#mels.length > 0 ? await Tensor.cat(this.#mels) : undefined;
@@ -106,6 +96,8 @@ export class Results {
         scheduler,
         ...(sigmas && { sigmas }),
         guidanceScale,
+        ...(guidanceInterval && { guidanceInterval }),
+        ...(deepCache && { deepCache }),
         eta,
         loop,
         weightsHash: this.#networks.weightsHash,

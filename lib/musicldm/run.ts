@@ -1,11 +1,13 @@
 import type { SolverPlan } from "../diffusion/plan.js";
-import { createPlan, defaultSampler, defaultSteps } from "../diffusion/plan.js";
+import { createPlan } from "../diffusion/plan.js";
 import type { NoiseLevel } from "../diffusion/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
+import { expected } from "../runtime/errors.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { embedPrompts } from "./conditioning.js";
 import type { Conditioning } from "./conditioning.js";
 import { denoise } from "./denoise.js";
+import { isInside } from "./guided.js";
 import { Results } from "./results.js";
 import type { ClipLength } from "./frames.js";
 import { batchesOf, listItems, NoiseSource } from "./items.js";
@@ -46,10 +48,12 @@ export async function run(
   runPlan: RunPlan,
   call: CallOptions,
 ): Promise<GenerationResult> {
-  const { scheduler: solver, steps, eta, sigmas, guidanceScale } = options;
+  const { scheduler: solver, steps, eta, sigmas, guidanceScale, guidanceInterval } = options;
   const { startStep } = runPlan;
   const plan = createPlan(networks.scheduler, { solver, steps, eta, sigmas, startStep });
-  const isGuided = guidanceScale > 1;
+  checkBranch(networks, options);
+  const isGuided =
+    guidanceScale > 1 && plan.steps.some(({ level }) => isInside(level, guidanceInterval));
   using conditioning = await embedPrompts(networks.textEncoder, options, isGuided, call);
   const promptCount = conditioning.positive.shape[0] ?? 0;
   const items = listItems(promptCount, options.count, options.seed);
@@ -65,15 +69,17 @@ export async function run(
       });
       await results.add(batch, latents, call);
     }
-    return await results.finish(items, conditioning, {
-      scheduler: solver ?? defaultSampler.solver,
-      steps: steps ?? defaultSteps(solver ?? defaultSampler.solver),
-      sigmas: solver === undefined ? (sigmas ?? defaultSampler.sigmas) : sigmas,
-    });
+    return await results.finish(items, conditioning);
   } catch (error) {
     results.dispose();
     throw error;
   }
+}
+
+function checkBranch({ unet }: Networks, { deepCache }: CheckedSampling): void {
+  const { branch = 0 } = deepCache ?? {};
+  if (branch < unet.skips) return;
+  throw expected("E_ARGUMENT", `an integer in 0..${unet.skips - 1}`, "deepCache.branch", branch);
 }
 
 interface Context {
@@ -101,6 +107,8 @@ async function runBatch(
       conditioning,
       predictionType: scheduler.predictionType,
       guidanceScale: options.guidanceScale,
+      guidanceInterval: options.guidanceInterval,
+      deepCache: options.deepCache,
       loop: runPlan.loop,
       dtype: networks.dtype,
       ...(start.adjust && { adjust: start.adjust }),

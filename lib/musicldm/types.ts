@@ -1,6 +1,9 @@
-import type { Tensor } from "../tensor/tensor.js";
-import type { CallOptions } from "../runtime/abort.js";
+import type { DeepCacheSettings } from "../diffusion/deep-cache.js";
 import type { SolverName } from "../diffusion/solvers/index.js";
+import type { CallOptions } from "../runtime/abort.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { GuidanceInterval } from "./guided.js";
+import type { Quality } from "./quality.js";
 
 /** What `generate` returns: decoded waveforms, log-mel spectrograms, or scaled latents. */
 export type OutputKind = "waveform" | "mel" | "latent";
@@ -24,12 +27,21 @@ export interface SamplingOptions extends CallOptions {
   readonly prompt?: string | readonly string[];
   /** What to steer away from; absent means the empty text. One, or one per prompt. */
   readonly negativePrompt?: string | readonly string[];
-  /** Steps of the solver, 1..1000. Default: the solver's own, 20 for the default solver. */
+  /** Preset of solver, steps and savings that other options override. Default `"standard"`. */
+  readonly quality?: Quality;
+  /** Steps of the solver, 1..1000. Default: the preset's, or the own ones of a named solver. */
   readonly steps?: number;
-  /** Solver. Default `"unipc"` on exponentially spaced noise levels; see docs/solvers.md. */
+  /** Solver. Default: the preset's, `"unipc"` on exponential noise levels; see docs/solvers.md. */
   readonly scheduler?: SolverName;
   /** Classifier-free guidance scale, 0..100; at 1 or below there is no guidance. Default 2. */
   readonly guidanceScale?: number;
+  /**
+   * Guide only at noise levels σ / α within `[high, low]`, both included; elsewhere the conditional
+   * half runs alone. Default: everywhere.
+   */
+  readonly guidanceInterval?: GuidanceInterval;
+  /** Reuse deep features of the UNet: every `interval`-th evaluation is whole. Default: off. */
+  readonly deepCache?: DeepCacheSettings;
   /** Stochasticity of DDIM in 0..1. Default 0. */
   readonly eta?: number;
   /** Karras or exponential spacing of the noise levels, where the solver supports it. */
@@ -107,6 +119,9 @@ export interface GenerationSettings {
   readonly steps: number;
   readonly scheduler: SolverName;
   readonly guidanceScale: number;
+  /** Absent where guidance is everywhere. */
+  readonly guidanceInterval?: GuidanceInterval;
+  readonly deepCache?: DeepCacheSettings;
   readonly eta: number;
   readonly loop: boolean;
   /** Noise levels, where they are not the scheduler config's. */
