@@ -1,4 +1,5 @@
 // Defines the table of the instruction set that the including file is compiled for.
+#include "kernels/cpu/fourier_kernel.h"
 #include "kernels/cpu/gemm_kernel.h"
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/prepare_kernel.h"
@@ -20,6 +21,9 @@ const KernelTable MUSICLDM_TABLE = {
     .moments = MUSICLDM_ISA::moments,
     .winograd_input = MUSICLDM_ISA::winograd_input,
     .winograd_output = MUSICLDM_ISA::winograd_output,
+    .fourier_input = MUSICLDM_ISA::fourier_input,
+    .fourier_output = MUSICLDM_ISA::fourier_output,
+    .fourier_weights = MUSICLDM_ISA::fourier_weights,
 };
 
 }  // namespace musicldm::kernels

@@ -15,6 +15,9 @@ struct KernelTable {
   void (*moments)(const MomentsTask&);
   void (*winograd_input)(const WinogradInputTask&);
   void (*winograd_output)(const WinogradOutputTask&);
+  void (*fourier_input)(const FourierInputTask&);
+  void (*fourier_output)(const FourierOutputTask&);
+  void (*fourier_weights)(const FourierWeightsTask&);
 };
 
 extern const KernelTable kPortableKernels;

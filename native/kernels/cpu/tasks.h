@@ -45,6 +45,7 @@ struct PrepareTask {
   const int32_t* pixels = nullptr;  // which to copy; null: the first ones
   int64_t count = 0;
   int64_t channels = 0;
+  int64_t filled = 0;            // at least `channels`
   const float* scale = nullptr;  // null: neither scale nor shift
   const float* shift = nullptr;
   Activation activation = Activation::kNone;
@@ -96,6 +97,44 @@ struct WinogradOutputTask {
   const float* residual = nullptr;  // with the strides of `to`
   int64_t row_stride = 0;
   int64_t pixel_stride = 0;
+};
+
+// Transforms `size` samples at `from`, on the way through leaky ReLU (slope 1 leaves them as they
+// are), to the planes of a Fourier convolution: plane p of channel c goes to
+// `to[p * plane_stride + c]`. Writes whole vectors of channels.
+struct FourierInputTask {
+  int64_t size = 0;  // 16, 32 or 64
+  const float* from = nullptr;
+  int64_t sample_stride = 0;
+  int64_t channels = 0;
+  float slope = 1;
+  float* to = nullptr;
+  int64_t plane_stride = 0;
+};
+
+// Transforms products back and writes the first `count` samples.
+struct FourierOutputTask {
+  int64_t size = 0;
+  const float* from = nullptr;
+  int64_t plane_stride = 0;
+  int64_t columns = 0;  // output channels; `from` has room for whole vectors
+  const float* bias = nullptr;
+  int64_t count = 0;
+  float* to = nullptr;
+  const float* residual = nullptr;  // with the stride of `to`
+  int64_t sample_stride = 0;
+  bool accumulate = false;
+};
+
+// Transforms the taps of one input channel and of the columns of one panel.
+struct FourierWeightsTask {
+  int64_t size = 0;
+  const float* from = nullptr;  // taps of the first column
+  int64_t taps = 0;
+  int64_t column_stride = 0;
+  int64_t columns = 0;  // the others of the panel become zero
+  float* to = nullptr;
+  int64_t plane_stride = 0;
 };
 
 }  // namespace musicldm::kernels
