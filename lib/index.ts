@@ -26,7 +26,7 @@ export { Autoencoder, Posterior } from "./latent/autoencoder.js";
 export type { LatentOptions, PosteriorSampleOptions } from "./latent/autoencoder.js";
 export { Vocoder } from "./latent/vocoder.js";
 export { DeepFeature, UNet } from "./diffusion/unet.js";
-export type { KeptPrediction, UNetOptions } from "./diffusion/unet.js";
+export type { KeptPrediction, UNetOptions, UNetPasses } from "./diffusion/unet.js";
 export { DeepCache } from "./diffusion/deep-cache.js";
 export type { DeepCacheSettings } from "./diffusion/deep-cache.js";
 export { Module } from "./nn/module.js";

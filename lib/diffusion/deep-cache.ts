@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensor/tensor.js";
-import type { DeepFeature, UNet, UNetOptions } from "./unet.js";
+import type { DeepFeature, UNetOptions, UNetPasses } from "./unet.js";
 
 export interface DeepCacheSettings {
   /** Of how many evaluations in turn the first runs the whole network; 1 is no saving. */
@@ -19,14 +19,14 @@ export interface DeepCacheSettings {
  * Source: Ma et al., "DeepCache", arXiv 2312.00858, with its uniform 1:N strategy.
  */
 export class DeepCache implements Disposable {
-  readonly #unet: UNet;
+  readonly #unet: UNetPasses;
   readonly #interval: number;
   readonly #branch: number;
   #feature: DeepFeature | undefined;
   /** Evaluations since the whole network ran, that one included. */
   #age = 0;
 
-  constructor(unet: UNet, { interval, branch = 0 }: DeepCacheSettings) {
+  constructor(unet: UNetPasses, { interval, branch = 0 }: DeepCacheSettings) {
     this.#unet = unet;
     this.#interval = interval;
     this.#branch = branch;

@@ -159,3 +159,6 @@ function checkInputs(tensors: Readonly<Record<string, Tensor>>): void {
     checkFloating(name, tensor);
   }
 }
+
+/** The passes of a UNet that a sampling loop needs. */
+export type UNetPasses = Pick<UNet, "condition" | "predict" | "predictKeeping" | "predictShallow">;

@@ -2,7 +2,7 @@ import { DeepCache } from "../diffusion/deep-cache.js";
 import type { DeepCacheSettings } from "../diffusion/deep-cache.js";
 import type { NoiseLevel } from "../diffusion/plan.js";
 import type { Network } from "../diffusion/sample.js";
-import type { UNet } from "../diffusion/unet.js";
+import type { UNetPasses } from "../diffusion/unet.js";
 import type { CallOptions } from "../runtime/abort.js";
 import type { DType } from "../runtime/native.js";
 import { guidance } from "../tensor/domain.js";
@@ -12,7 +12,7 @@ import { Tensor } from "../tensor/tensor.js";
 export type GuidanceInterval = readonly [high: number, low: number];
 
 export interface GuidedSettings {
-  readonly unet: UNet;
+  readonly unet: UNetPasses;
   readonly guidanceScale: number;
   /** Where to guide; elsewhere the conditional half runs alone. Absent: everywhere. */
   readonly guidanceInterval?: GuidanceInterval | undefined;

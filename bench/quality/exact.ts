@@ -5,12 +5,13 @@
  * the guidance scale of 2 are MusicLDM's. Prints a Markdown table of the error against the solution
  * of 1000 Heun steps: RMSE along the same starting noise, and the sliced Wasserstein distance.
  *
- * Usage: npx tsx bench/solver-quality.ts [--samples 256] [--problems 6] [--narrowest 0.05]
+ * Usage: npx tsx bench/quality/exact.ts [--samples 256] [--problems 6] [--narrowest 0.05]
  */
 import { parseArgs } from "node:util";
-import { createPlan, createSolverSchedule, type SolverName } from "../lib/diffusion/plan.js";
-import { parseSchedulerConfig } from "../lib/diffusion/scheduler-config.js";
-import { interpret, type Network } from "../test/helpers/schedulers.js";
+import { createPlan, createSolverSchedule, type SolverName } from "../../lib/diffusion/plan.js";
+import { parseSchedulerConfig } from "../../lib/diffusion/scheduler-config.js";
+import { interpret, type Network } from "../../test/helpers/schedulers.js";
+import { createNormal, createRandom } from "./random.js";
 
 const dimensions = 16;
 const guidanceScale = 2;
@@ -51,22 +52,6 @@ function configFor(grid: Grid) {
     use_karras_sigmas: grid === "karras",
     use_exponential_sigmas: grid === "exponential",
   });
-}
-
-/** Uniform numbers in 0..1 by mulberry32. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function createNormal(seed: number): () => number {
-  const random = createRandom(seed);
-  return () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
 /** Narrow and wide directions: deviations from `narrowest` to 0.6, total variance about 1. */
