@@ -115,6 +115,23 @@ test.serial("a batch equals its items", async (t) => {
   t.true(distance(together, await latentsOf(model, options)) < 1e-5);
 });
 
+test.serial("an edit saves as well", async (t) => {
+  using model = await openDebug();
+  const samples = Float32Array.from({ length: 8000 }, (_, i) => Math.sin(i / 9));
+  const mask = [{ startSeconds: 0.1, endSeconds: 0.3 }];
+  const base = { prompt: "a", audio: { samples, sampleRate: 16_000 }, seed: 1 };
+  const edit = async (options: object) => {
+    const { latents } = await model.edit({ ...base, output: "latent", ...options });
+    latents?.dispose();
+  };
+  const deepCache = { interval: 2 };
+  const [keep, skip] = ["predictKeeping 2", "predictShallow 2"];
+  const varied = watchEvaluations(async () => edit({ strength: 0.5, steps: 6, deepCache }));
+  t.deepEqual(await varied, [keep, skip, keep]);
+  const filled = watchEvaluations(async () => edit({ mask, steps: 2, deepCache }));
+  t.deepEqual(await filled, [keep, skip]);
+});
+
 test.serial("an abort frees the feature", async (t) => {
   using model = await openDebug();
   const controller = new AbortController();
