@@ -1,4 +1,4 @@
-// Ops of CLAP's text tower.
+// Ops of CLAP's text tower->
 #include <memory>
 
 #include "clap/text_tower.h"
@@ -38,8 +38,8 @@ Value create_text(const Args& args) {
 
 // forward(module, ids, mask or null) -> { last_hidden_state, pooler_output, text_embeds }
 Value forward_text(const Args& args) {
-  const auto& tower = nn::module_argument<clap::TextTower>(args, 0, "a text tower");
-  const auto output = tower.forward(args.tensor(1), args.has(2) ? args.tensor(2) : at::Tensor());
+  const auto tower = nn::module_argument<clap::TextTower>(args, 0, "a text tower");
+  const auto output = tower->forward(args.tensor(1), args.has(2) ? args.tensor(2) : at::Tensor());
   return Map{{"last_hidden_state", output.last_hidden_state},
              {"pooler_output", output.pooler_output},
              {"text_embeds", output.text_embeds}};

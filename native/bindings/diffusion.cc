@@ -81,41 +81,41 @@ Value create_unet(const Args& args) {
 
 // forward(module, latents, timestep | timesteps, class labels, { circular }) -> prediction
 Value forward_unet(const Args& args) {
-  const auto& unet = nn::module_argument<UNet>(args, 0, "a UNet");
+  const auto unet = nn::module_argument<UNet>(args, 0, "a UNet");
   const nn::CircularTime circular(runtime::get_boolean(args.map(4), "circular"));
   const at::Tensor latents = args.tensor(1);
-  return unet.forward(latents, read_timesteps(args, 2, latents), args.tensor(3));
+  return unet->forward(latents, read_timesteps(args, 2, latents), args.tensor(3));
 }
 
 // condition(module, [timestep], class labels) -> [timesteps, B, embedding width]
 Value condition_unet(const Args& args) {
-  const auto& unet = nn::module_argument<UNet>(args, 0, "a UNet");
+  const auto unet = nn::module_argument<UNet>(args, 0, "a UNet");
   const at::Tensor labels = args.tensor(2);
-  return unet.condition(read_timesteps(args, 1, labels), labels);
+  return unet->condition(read_timesteps(args, 1, labels), labels);
 }
 
 // predict(module, latents, conditioning, { circular }) -> prediction
 Value predict_unet(const Args& args) {
-  const auto& unet = nn::module_argument<UNet>(args, 0, "a UNet");
+  const auto unet = nn::module_argument<UNet>(args, 0, "a UNet");
   const nn::CircularTime circular(runtime::get_boolean(args.map(3), "circular"));
-  return unet.predict(args.tensor(1), args.tensor(2));
+  return unet->predict(args.tensor(1), args.tensor(2));
 }
 
 // predict_keeping(module, latents, conditioning, { circular }, branch) -> { prediction, feature }
 Value predict_keeping(const Args& args) {
-  const auto& unet = nn::module_argument<UNet>(args, 0, "a UNet");
+  const auto unet = nn::module_argument<UNet>(args, 0, "a UNet");
   const nn::CircularTime circular(runtime::get_boolean(args.map(3), "circular"));
   diffusion::DeepFeature feature{args.integer(4), {}};
-  const at::Tensor prediction = unet.predict_keeping(args.tensor(1), args.tensor(2), feature);
+  const at::Tensor prediction = unet->predict_keeping(args.tensor(1), args.tensor(2), feature);
   return Map{{"prediction", prediction}, {"feature", feature.tensor}};
 }
 
 // predict_shallow(module, latents, conditioning, { circular }, branch, feature) -> prediction
 Value predict_shallow(const Args& args) {
-  const auto& unet = nn::module_argument<UNet>(args, 0, "a UNet");
+  const auto unet = nn::module_argument<UNet>(args, 0, "a UNet");
   const nn::CircularTime circular(runtime::get_boolean(args.map(3), "circular"));
   const diffusion::DeepFeature feature{args.integer(4), args.tensor(5)};
-  return unet.predict_shallow(args.tensor(1), args.tensor(2), feature);
+  return unet->predict_shallow(args.tensor(1), args.tensor(2), feature);
 }
 
 Value create_resnet(const Args& args) {
@@ -132,8 +132,8 @@ Value create_resnet(const Args& args) {
 
 // (module, x, conditioning vector or null)
 Value forward_resnet(const Args& args) {
-  const auto& block = nn::module_argument<nn::ResnetBlock>(args, 0, "a residual block");
-  return block.forward(args.tensor(1), args.has(2) ? at::silu(args.tensor(2)) : at::Tensor());
+  const auto block = nn::module_argument<nn::ResnetBlock>(args, 0, "a residual block");
+  return block->forward(args.tensor(1), args.has(2) ? at::silu(args.tensor(2)) : at::Tensor());
 }
 
 Value create_transformer(const Args& args) {
@@ -150,8 +150,8 @@ Value create_transformer(const Args& args) {
 }
 
 Value forward_transformer(const Args& args) {
-  const auto& block = nn::module_argument<diffusion::Transformer2d>(args, 0, "a transformer");
-  return block.forward(args.tensor(1));
+  const auto block = nn::module_argument<diffusion::Transformer2d>(args, 0, "a transformer");
+  return block->forward(args.tensor(1));
 }
 
 // (channels, padding)
@@ -162,9 +162,9 @@ Value create_downsample(const Args& args) {
 
 // (module, x, { circular })
 Value forward_downsample(const Args& args) {
-  const auto& block = nn::module_argument<diffusion::Downsample>(args, 0, "a downsampling block");
+  const auto block = nn::module_argument<diffusion::Downsample>(args, 0, "a downsampling block");
   const nn::CircularTime circular(runtime::get_boolean(args.map(2), "circular"));
-  return block.forward(args.tensor(1));
+  return block->forward(args.tensor(1));
 }
 
 Value create_upsample(const Args& args) {
@@ -173,9 +173,9 @@ Value create_upsample(const Args& args) {
 
 // (module, x, [T, F], { circular })
 Value forward_upsample(const Args& args) {
-  const auto& block = nn::module_argument<diffusion::Upsample>(args, 0, "an upsampling block");
+  const auto block = nn::module_argument<diffusion::Upsample>(args, 0, "an upsampling block");
   const nn::CircularTime circular(runtime::get_boolean(args.map(3), "circular"));
-  return block.forward(args.tensor(1), args.integers(2));
+  return block->forward(args.tensor(1), args.integers(2));
 }
 
 // (timesteps, width, cosines first, frequency shift)
@@ -191,29 +191,29 @@ Value create_time_embedding(const Args& args) {
 }
 
 Value forward_time_embedding(const Args& args) {
-  const auto& block =
+  const auto block =
       nn::module_argument<diffusion::TimestepEmbedding>(args, 0, "a timestep embedding");
-  return block.forward(args.tensor(1));
+  return block->forward(args.tensor(1));
 }
 
 const bool registered = [] {
-  runtime::add_op("unet.create", create_unet);
-  runtime::add_op("unet.forward", forward_unet);
-  runtime::add_op("unet.condition", condition_unet);
-  runtime::add_op("unet.predict", predict_unet);
-  runtime::add_op("unet.predict_keeping", predict_keeping);
-  runtime::add_op("unet.predict_shallow", predict_shallow);
-  runtime::add_op("unet.create_resnet", create_resnet);
-  runtime::add_op("unet.resnet", forward_resnet);
-  runtime::add_op("unet.create_transformer", create_transformer);
-  runtime::add_op("unet.transformer", forward_transformer);
-  runtime::add_op("unet.create_downsample", create_downsample);
-  runtime::add_op("unet.downsample", forward_downsample);
-  runtime::add_op("unet.create_upsample", create_upsample);
-  runtime::add_op("unet.upsample", forward_upsample);
-  runtime::add_op("unet.sinusoid", sinusoid);
-  runtime::add_op("unet.create_time_embedding", create_time_embedding);
-  runtime::add_op("unet.time_embedding", forward_time_embedding);
+  runtime::add_op("unet->create", create_unet);
+  runtime::add_op("unet->forward", forward_unet);
+  runtime::add_op("unet->condition", condition_unet);
+  runtime::add_op("unet->predict", predict_unet);
+  runtime::add_op("unet->predict_keeping", predict_keeping);
+  runtime::add_op("unet->predict_shallow", predict_shallow);
+  runtime::add_op("unet->create_resnet", create_resnet);
+  runtime::add_op("unet->resnet", forward_resnet);
+  runtime::add_op("unet->create_transformer", create_transformer);
+  runtime::add_op("unet->transformer", forward_transformer);
+  runtime::add_op("unet->create_downsample", create_downsample);
+  runtime::add_op("unet->downsample", forward_downsample);
+  runtime::add_op("unet->create_upsample", create_upsample);
+  runtime::add_op("unet->upsample", forward_upsample);
+  runtime::add_op("unet->sinusoid", sinusoid);
+  runtime::add_op("unet->create_time_embedding", create_time_embedding);
+  runtime::add_op("unet->time_embedding", forward_time_embedding);
   return true;
 }();
 

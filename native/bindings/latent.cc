@@ -1,4 +1,4 @@
-// Ops of the autoencoder and the vocoder.
+// Ops of the autoencoder and the vocoder->
 #include <memory>
 
 #include "latent/autoencoder.h"
@@ -35,16 +35,16 @@ Value create_autoencoder(const Args& args) {
 
 // (module, mel, { circular })
 Value encode(const Args& args) {
-  const auto& vae = nn::module_argument<latent::AutoencoderKL>(args, 0, "an autoencoder");
+  const auto vae = nn::module_argument<latent::AutoencoderKL>(args, 0, "an autoencoder");
   const nn::CircularTime circular(runtime::get_boolean(args.map(2), "circular"));
-  return vae.encode(args.tensor(1));
+  return vae->encode(args.tensor(1));
 }
 
 // (module, latents, { circular })
 Value decode(const Args& args) {
-  const auto& vae = nn::module_argument<latent::AutoencoderKL>(args, 0, "an autoencoder");
+  const auto vae = nn::module_argument<latent::AutoencoderKL>(args, 0, "an autoencoder");
   const nn::CircularTime circular(runtime::get_boolean(args.map(2), "circular"));
-  return vae.decode(args.tensor(1));
+  return vae->decode(args.tensor(1));
 }
 
 // (moments) -> { mean, logvar }
@@ -80,19 +80,19 @@ Value create_vocoder(const Args& args) {
 
 // (module, log_mel, { circular })
 Value vocode(const Args& args) {
-  const auto& vocoder = nn::module_argument<latent::Vocoder>(args, 0, "a vocoder");
+  const auto vocoder = nn::module_argument<latent::Vocoder>(args, 0, "a vocoder");
   const nn::CircularTime circular(runtime::get_boolean(args.map(2), "circular"));
-  return vocoder.forward(args.tensor(1));
+  return vocoder->forward(args.tensor(1));
 }
 
 const bool registered = [] {
-  runtime::add_op("vae.create", create_autoencoder);
-  runtime::add_op("vae.encode", encode);
-  runtime::add_op("vae.decode", decode);
-  runtime::add_op("vae.split_moments", split_moments);
-  runtime::add_op("vae.sample", sample);
-  runtime::add_op("vocoder.create", create_vocoder);
-  runtime::add_op("vocoder.forward", vocode);
+  runtime::add_op("vae->create", create_autoencoder);
+  runtime::add_op("vae->encode", encode);
+  runtime::add_op("vae->decode", decode);
+  runtime::add_op("vae->split_moments", split_moments);
+  runtime::add_op("vae->sample", sample);
+  runtime::add_op("vocoder->create", create_vocoder);
+  runtime::add_op("vocoder->forward", vocode);
   return true;
 }();
 

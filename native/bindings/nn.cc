@@ -26,6 +26,13 @@ std::optional<at::ScalarType> optional_dtype(const Map& options) {
   return runtime::parse_dtype(runtime::get_string(options, "dtype"));
 }
 
+nn::Packing parse_packing(const std::string& name) {
+  if (name == "none") return nn::Packing::kNone;
+  if (name == "compact") return nn::Packing::kCompact;
+  if (name == "fast") return nn::Packing::kFast;
+  throw runtime::expected("E_ARGUMENT", "none, compact or fast", "the packing", name);
+}
+
 NamedTensors read_tensors(const Map& map) {
   NamedTensors result;
   for (const auto& [name, value] : map) {
@@ -74,6 +81,14 @@ Value initialise(const Args& args) {
 // train(module, whether)
 Value train(const Args& args) {
   args.object<ModuleHandle>(0)->module().train(args.boolean(1));
+  return Value();
+}
+
+// pack(module, "none" | "compact" | "fast")
+Value pack(const Args& args) {
+  const auto handle = args.object<ModuleHandle>(0);
+  handle->set_packing(parse_packing(args.string(1)));
+  nn::drop_packed(handle->module());
   return Value();
 }
 
@@ -126,6 +141,7 @@ const bool registered = [] {
   runtime::add_op("module.load", load);
   runtime::add_op("module.initialise", initialise);
   runtime::add_op("module.train", train);
+  runtime::add_op("module.pack", pack);
   runtime::add_op("module.seed_dropout", seed_dropout);
   runtime::add_op("module.requires_grad", requires_grad);
   runtime::add_op("module.to", to);

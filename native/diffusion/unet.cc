@@ -115,8 +115,8 @@ at::Tensor UNet::run(const at::Tensor& latents, const at::Tensor& activated, Ski
   }
   for (const auto& stage : *up_blocks_) x = stage->forward(x, activated, skips);
   runtime::throw_if_cancelled();
-  x = conv_norm_out_->forward(x);
-  return conv_out_->forward(at::silu_(x));  // [B, C', T, F]
+  x = conv_out_->forward(x, {.norm = conv_norm_out_.get(), .silu = true});
+  return x.contiguous();  // [B, C', T, F]
 }
 
 at::Tensor UNet::embed_time(const at::Tensor& timesteps) const {

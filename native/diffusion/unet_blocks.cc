@@ -3,10 +3,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/silu.h>
-#include <ATen/ops/upsample_nearest2d.h>
 
 #include <cmath>
 
@@ -31,24 +28,18 @@ at::Tensor TimestepEmbedding::forward(const at::Tensor& sinusoid) const {
   return linear_2_->forward(at::silu(linear_1_->forward(sinusoid)));
 }
 
-Attention::Attention(int64_t channels, int64_t heads) : heads_(heads) {
+Attention::Attention(int64_t channels, int64_t heads) {
   const int64_t width = channels / heads * heads;
-  to_q_ = child<nn::Linear>("to_q", channels, width, false);
-  to_k_ = child<nn::Linear>("to_k", channels, width, false);
-  to_v_ = child<nn::Linear>("to_v", channels, width, false);
+  const auto query = child<nn::Linear>("to_q", channels, width, false);
+  const auto key = child<nn::Linear>("to_k", channels, width, false);
+  const auto value = child<nn::Linear>("to_v", channels, width, false);
+  mixing_ = std::make_unique<nn::SelfAttention>(query, key, value, heads);
   to_out_ = child<nn::List<nn::Linear>>("to_out");
   to_out_->emplace(width, channels);
 }
 
-at::Tensor Attention::forward(const at::Tensor& tokens) const {
-  const int64_t batch = tokens.size(0);
-  const int64_t count = tokens.size(1);
-  const auto split = [&](const at::Tensor& x) {
-    return x.view({batch, count, heads_, -1}).transpose(1, 2);  // [B, heads, N, C / heads]
-  };
-  const auto mixed = at::scaled_dot_product_attention(
-      split(to_q_->forward(tokens)), split(to_k_->forward(tokens)), split(to_v_->forward(tokens)));
-  return (*to_out_)[0].forward(mixed.transpose(1, 2).reshape({batch, count, -1}));
+at::Tensor Attention::forward(const at::Tensor& tokens, const at::Tensor& residual) const {
+  return (*to_out_)[0].forward(mixing_->forward(tokens), residual);
 }
 
 namespace {
@@ -78,9 +69,8 @@ FeedForward::FeedForward(int64_t channels) {
   out_ = net->out;
 }
 
-at::Tensor FeedForward::forward(const at::Tensor& tokens) const {
-  const auto halves = proj_->forward(tokens).chunk(2, -1);  // value, gate [B, N, 4C]
-  return out_->forward(at::gelu(halves[1]).mul_(halves[0]));
+at::Tensor FeedForward::forward(const at::Tensor& tokens, const at::Tensor& residual) const {
+  return out_->forward(proj_->forward_gated(tokens), residual);
 }
 
 TransformerBlock::TransformerBlock(const TransformerOptions& o) {
@@ -96,9 +86,9 @@ TransformerBlock::TransformerBlock(const TransformerOptions& o) {
 }
 
 at::Tensor TransformerBlock::forward(const at::Tensor& tokens) const {
-  at::Tensor x = attn1_->forward(norm1_->forward(tokens)).add_(tokens);
-  if (attn2_) x = attn2_->forward(norm2_->forward(x)).add_(x);
-  return ff_->forward(norm3_->forward(x)).add_(x);
+  at::Tensor x = attn1_->forward(norm1_->forward(tokens), tokens);
+  if (attn2_) x = attn2_->forward(norm2_->forward(x), x);
+  return ff_->forward(norm3_->forward(x), x);
 }
 
 Transformer2d::Transformer2d(const TransformerOptions& o) {
@@ -125,12 +115,12 @@ at::Tensor Transformer2d::forward(const at::Tensor& x) const {
   const auto to_map = [&](const at::Tensor& tokens) {
     return tokens.transpose(1, 2).unflatten(2, {x.size(2), x.size(3)});
   };
-  at::Tensor hidden = norm_->forward(x);
-  hidden = proj_in_ ? to_tokens(proj_in_->forward(hidden)) : linear_in_->forward(to_tokens(hidden));
+  at::Tensor hidden = proj_in_ ? to_tokens(proj_in_->forward(x, {.norm = norm_.get()}))
+                               : linear_in_->forward(to_tokens(norm_->forward(x)));
   hidden = hidden.contiguous();  // [B, T * F, C]
   for (const auto& block : *transformer_blocks_) hidden = block->forward(hidden);
   if (linear_out_) return to_map(linear_out_->forward(hidden)) + x;
-  return proj_out_->forward(to_map(hidden).contiguous()).add_(x);
+  return proj_out_->forward(to_map(hidden), {.residual = x});
 }
 
 Downsample::Downsample(int64_t channels, int64_t padding) {
@@ -146,7 +136,7 @@ Upsample::Upsample(int64_t channels)
           "conv", nn::Conv2dOptions{channels, channels, 3, 1, nn::Padding2d::same(1)})) {}
 
 at::Tensor Upsample::forward(const at::Tensor& x, at::IntArrayRef size) const {
-  return conv_->forward(at::upsample_nearest2d(x, size));
+  return conv_->forward(x, {.size = {size[0], size[1]}});
 }
 
 }  // namespace musicldm::diffusion

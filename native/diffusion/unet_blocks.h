@@ -1,6 +1,7 @@
 // Blocks of the UNet under diffusers' names: time embedding, attention, transformer, resampling.
 #pragma once
 
+#include "nn/attention.h"
 #include "nn/block.h"
 #include "nn/layers.h"
 #include "nn/list.h"
@@ -26,13 +27,11 @@ class TimestepEmbedding : public nn::Block {
 class Attention : public nn::Block {
  public:
   Attention(int64_t channels, int64_t heads);
-  at::Tensor forward(const at::Tensor& tokens) const;  // [B, N, C] -> [B, N, C]
+  // [B, N, C] -> [B, N, C], to which `residual` is added
+  at::Tensor forward(const at::Tensor& tokens, const at::Tensor& residual) const;
 
  private:
-  int64_t heads_;
-  std::shared_ptr<nn::Linear> to_q_;
-  std::shared_ptr<nn::Linear> to_k_;
-  std::shared_ptr<nn::Linear> to_v_;
+  std::unique_ptr<nn::SelfAttention> mixing_;
   std::shared_ptr<nn::List<nn::Linear>> to_out_;
 };
 
@@ -40,7 +39,8 @@ class Attention : public nn::Block {
 class FeedForward : public nn::Block {
  public:
   explicit FeedForward(int64_t channels);
-  at::Tensor forward(const at::Tensor& tokens) const;  // [B, N, C] -> [B, N, C]
+  // [B, N, C] -> [B, N, C], to which `residual` is added
+  at::Tensor forward(const at::Tensor& tokens, const at::Tensor& residual) const;
 
  private:
   std::shared_ptr<nn::Linear> proj_;  // net.0.proj

@@ -1,7 +1,5 @@
 #include "diffusion/unet_stages.h"
 
-#include <ATen/ops/cat.h>
-
 #include "runtime/cancel.h"
 
 namespace musicldm::diffusion {
@@ -27,10 +25,10 @@ void ResnetStage::add_attention(const UNetConfig& config, size_t level) {
   });
 }
 
-at::Tensor ResnetStage::run_layer(size_t i, const at::Tensor& x,
-                                  const at::Tensor& activated) const {
+at::Tensor ResnetStage::run_layer(size_t i, const at::Tensor& x, const at::Tensor& activated,
+                                  const at::Tensor& skip) const {
   runtime::throw_if_cancelled();
-  const at::Tensor hidden = (*resnets_)[i].forward(x, activated);
+  const at::Tensor hidden = (*resnets_)[i].forward(x, activated, skip);
   return attentions_ ? (*attentions_)[i].forward(hidden) : hidden;
 }
 
@@ -92,7 +90,7 @@ UpStage::UpStage(const UNetConfig& config, size_t position) {
 at::Tensor UpStage::forward(at::Tensor x, const at::Tensor& activated, Skips& skips) const {
   for (size_t i = 0; i < resnets_->size(); ++i) {
     const at::Tensor skip = skips.pop(x);
-    if (skip.defined()) x = run_layer(i, at::cat({x, skip}, 1), activated);
+    if (skip.defined()) x = run_layer(i, x, activated, skip);
   }
   if (!upsamplers_ || !x.defined()) return x;
   return (*upsamplers_)[0].forward(x, skips.next_size());

@@ -14,7 +14,8 @@ class ResnetStage : public nn::Block {
   // One residual block of this stage, and its transformer.
   void add_layer(const UNetConfig& config, size_t level, int64_t in_channels, bool attention);
   void add_attention(const UNetConfig& config, size_t level);
-  at::Tensor run_layer(size_t i, const at::Tensor& x, const at::Tensor& activated) const;
+  at::Tensor run_layer(size_t i, const at::Tensor& x, const at::Tensor& activated,
+                       const at::Tensor& skip = {}) const;
 
   std::shared_ptr<nn::List<Transformer2d>> attentions_;  // null without attention
   std::shared_ptr<nn::List<nn::ResnetBlock>> resnets_;

@@ -1,7 +1,6 @@
 #include "latent/autoencoder.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/silu.h>
 
 #include <algorithm>
 #include <string>
@@ -84,8 +83,8 @@ at::Tensor Encoder::forward(const at::Tensor& mel) const {
   at::Tensor x = in_fast_layout(conv_in_->forward(mel));                     // [B, widths[0], T, F]
   for (const auto& block : *down_blocks_) x = block->forward(std::move(x));  // halves T and F
   x = mid_block_->forward(std::move(x));  // [B, widths[-1], T/s, F/s]
-  x = conv_norm_out_->forward(x);
-  return conv_out_->forward(at::silu_(x));  // [B, 2L, T/s, F/s]
+  // [B, 2L, T/s, F/s]
+  return conv_out_->forward(x, {.norm = conv_norm_out_.get(), .silu = true});
 }
 
 Decoder::Decoder(const AutoencoderConfig& config) {
@@ -107,8 +106,8 @@ at::Tensor Decoder::forward(const at::Tensor& latents) const {
   x = mid_block_->forward(std::move(x));
   for (const auto& block : *up_blocks_) x = block->forward(std::move(x));  // doubles T and F
   runtime::throw_if_cancelled();
-  x = conv_norm_out_->forward(x);                        // [B, widths[0], T's, F's]
-  return conv_out_->forward(at::silu_(x)).contiguous();  // [B, C, T's, F's]
+  x = conv_out_->forward(x, {.norm = conv_norm_out_.get(), .silu = true});
+  return x.contiguous();  // [B, C, T's, F's]
 }
 
 AutoencoderKL::AutoencoderKL(const AutoencoderConfig& config) : config_(config) {

@@ -1,8 +1,5 @@
 #include "latent/autoencoder_blocks.h"
 
-#include <ATen/ops/scaled_dot_product_attention.h>
-#include <ATen/ops/upsample_nearest2d.h>
-
 #include "runtime/cancel.h"
 
 namespace musicldm::latent {
@@ -40,22 +37,19 @@ nn::Conv2dOptions same_conv(int64_t in_channels, int64_t out_channels) {
 
 Attention::Attention(int64_t channels, int64_t norm_groups) {
   group_norm_ = child<nn::GroupNorm>("group_norm", norm_groups, channels, kNormEps);
-  to_q_ = child<nn::Linear>("to_q", channels, channels);
-  to_k_ = child<nn::Linear>("to_k", channels, channels);
-  to_v_ = child<nn::Linear>("to_v", channels, channels);
+  const auto query = child<nn::Linear>("to_q", channels, channels);
+  const auto key = child<nn::Linear>("to_k", channels, channels);
+  const auto value = child<nn::Linear>("to_v", channels, channels);
+  mixing_ = std::make_unique<nn::SelfAttention>(query, key, value, 1);
   to_out_ = child<nn::List<nn::Linear>>("to_out");
   to_out_->emplace(channels, channels);
 }
 
 at::Tensor Attention::forward(const at::Tensor& x) const {
-  at::Tensor tokens = group_norm_->forward(x).flatten(2).transpose(1, 2);  // [B, T·F, C]
-  tokens = tokens.contiguous();
-  const at::Tensor query = to_q_->forward(tokens).unsqueeze(1);  // [B, 1, T·F, C]
-  const at::Tensor key = to_k_->forward(tokens).unsqueeze(1);
-  const at::Tensor value = to_v_->forward(tokens).unsqueeze(1);
-  tokens = at::scaled_dot_product_attention(query, key, value).squeeze(1);  // [B, T·F, C]
-  tokens = (*to_out_)[0].forward(tokens);
-  return x + tokens.transpose(1, 2).unflatten(2, {x.size(2), x.size(3)});  // [B, C, T, F]
+  const auto to_tokens = [](const at::Tensor& map) { return map.flatten(2).transpose(1, 2); };
+  const at::Tensor tokens = to_tokens(group_norm_->forward(x)).contiguous();  // [B, T·F, C]
+  const at::Tensor mixed = (*to_out_)[0].forward(mixing_->forward(tokens), to_tokens(x));
+  return mixed.transpose(1, 2).unflatten(2, {x.size(2), x.size(3)});  // [B, C, T, F]
 }
 
 MidBlock::MidBlock(int64_t channels, int64_t norm_groups, bool with_attention) {
@@ -96,7 +90,7 @@ Upsample::Upsample(int64_t channels) {
 }
 
 at::Tensor Upsample::forward(const at::Tensor& x) const {
-  return conv_->forward(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}));
+  return conv_->forward(x, {.size = {2 * x.size(2), 2 * x.size(3)}});
 }
 
 DownBlock::DownBlock(const LevelOptions& options) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "nn/attention.h"
 #include "nn/block.h"
 #include "nn/layers.h"
 #include "nn/list.h"
@@ -18,9 +19,7 @@ class Attention : public nn::Block {
 
  private:
   std::shared_ptr<nn::GroupNorm> group_norm_;
-  std::shared_ptr<nn::Linear> to_q_;
-  std::shared_ptr<nn::Linear> to_k_;
-  std::shared_ptr<nn::Linear> to_v_;
+  std::unique_ptr<nn::SelfAttention> mixing_;
   std::shared_ptr<nn::List<nn::Linear>> to_out_;
 };
 

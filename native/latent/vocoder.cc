@@ -2,6 +2,7 @@
 
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -104,6 +105,15 @@ at::Tensor ResidualStack::forward(const at::Tensor& x) const {
   return sum;
 }
 
+StackLayers ResidualStack::layers() const {
+  StackLayers layers;
+  for (size_t i = 0; i < convs1_->size(); ++i) {
+    layers.first.push_back(&(*convs1_)[i]);
+    layers.second.push_back(&(*convs2_)[i]);
+  }
+  return layers;
+}
+
 Vocoder::Vocoder(const VocoderConfig& config) : config_(config) {
   check_stages(config);
   check_stacks(config);
@@ -145,13 +155,41 @@ at::Tensor Vocoder::upsample(size_t stage, at::Tensor x) const {
   return sum.div_(static_cast<double>(stacks));
 }
 
+VocoderLayers Vocoder::layers() const {
+  VocoderLayers layers{.before = conv_pre_.get(),
+                       .upsamplers = {},
+                       .stacks = {},
+                       .after = conv_post_.get(),
+                       .slope = config_.leaky_relu_slope,
+                       .last_slope = kLastSlope};
+  for (size_t i = 0; i < upsampler_->size(); ++i) layers.upsamplers.push_back(&(*upsampler_)[i]);
+  for (size_t i = 0; i < resblocks_->size(); ++i)
+    layers.stacks.push_back((*resblocks_)[i].layers());
+  return layers;
+}
+
+// [B, T, M] -> [B, N]
+at::Tensor Vocoder::forward_packed(const at::Tensor& mel) const {
+  if (!packed_) packed_ = std::make_unique<PackedVocoder>(layers());
+  std::vector<at::Tensor> waves;
+  for (const at::Tensor& item : mel.unbind()) {
+    waves.push_back(packed_->forward(item, nn::CircularTime::enabled()));
+  }
+  return at::stack(waves);
+}
+
 at::Tensor Vocoder::forward(const at::Tensor& log_mel) const {
   check_log_mel(log_mel, config_.model_in_dim);
   at::Tensor x = config_.normalize_before ? (log_mel - mean_) / scale_ : log_mel;
   const bool batched = x.dim() == 3;
   if (!batched) x = x.unsqueeze(0);
-  x = x.to(conv_pre_->weight.scalar_type()).transpose(1, 2);  // [B, M, T]
-  x = conv_pre_->forward(x);                                  // [B, C, T]
+  x = x.to(conv_pre_->weight.scalar_type());
+  if (nn::runs_packed(*this, x)) {
+    x = forward_packed(x);
+    return batched ? x : x.squeeze(0);
+  }
+  x = x.transpose(1, 2);      // [B, M, T]
+  x = conv_pre_->forward(x);  // [B, C, T]
   for (size_t stage = 0; stage < upsampler_->size(); ++stage) x = upsample(stage, std::move(x));
   x = conv_post_->forward(at::leaky_relu_(x, kLastSlope));  // [B, 1, N]
   x = x.tanh_().squeeze(1);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "latent/vocoder_packed.h"
 #include "nn/block.h"
 #include "nn/layers.h"
 #include "nn/list.h"
@@ -35,6 +36,7 @@ class ResidualStack : public nn::Block {
  public:
   explicit ResidualStack(const ResidualStackOptions& options);
   at::Tensor forward(const at::Tensor& x) const;  // [B, C, N]
+  StackLayers layers() const;
 
  private:
   double slope_;
@@ -55,14 +57,17 @@ class Vocoder : public nn::Block {
  private:
   void add_stage(size_t stage, int64_t in_channels);
   at::Tensor upsample(size_t stage, at::Tensor x) const;
+  VocoderLayers layers() const;
+  at::Tensor forward_packed(const at::Tensor& mel) const;
 
   VocoderConfig config_;
   std::shared_ptr<nn::Conv1d> conv_pre_;
   std::shared_ptr<nn::List<nn::ConvTranspose1d>> upsampler_;
   std::shared_ptr<nn::List<ResidualStack>> resblocks_;
   std::shared_ptr<nn::Conv1d> conv_post_;
-  at::Tensor mean_;   // [M]
-  at::Tensor scale_;  // [M]
+  at::Tensor mean_;                                // [M]
+  at::Tensor scale_;                               // [M]
+  mutable std::unique_ptr<PackedVocoder> packed_;  // made when first used
 };
 
 }  // namespace musicldm::latent

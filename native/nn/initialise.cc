@@ -44,7 +44,14 @@ void initialise(torch::nn::Module& root, uint64_t seed) {
   root.apply([&](torch::nn::Module& module) {
     if (auto* layer = dynamic_cast<Layer*>(&module)) layer->initialise(generator);
   });
+  drop_packed(root);
   check_filled(root);
+}
+
+void drop_packed(torch::nn::Module& root) {
+  root.apply([](torch::nn::Module& module) {
+    if (auto* layer = dynamic_cast<Layer*>(&module)) layer->drop_packed();
+  });
 }
 
 }  // namespace musicldm::nn

@@ -1,19 +1,27 @@
 #include "nn/layers.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose1d.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/gelu.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/upsample_nearest2d.h>
 
 #include <cmath>
 #include <utility>
 
+#include "kernels/cpu/norm.h"
 #include "nn/circular.h"
+#include "nn/packed_conv2d.h"
+#include "nn/packed_linear.h"
+#include "nn/packed_norm.h"
 
 namespace musicldm::nn {
 
@@ -47,7 +55,26 @@ Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
   weight_init = bias_init = default_uniform(in_features);
 }
 
-at::Tensor Linear::forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+PackedLinear& Linear::packed() const {
+  if (!packed_) packed_ = std::make_shared<PackedLinear>();
+  return *packed_;
+}
+
+void Linear::drop_packed() { packed_.reset(); }
+
+at::Tensor Linear::forward(const at::Tensor& x, const at::Tensor& residual) const {
+  if (runs_packed(x, weight)) return packed().forward(x, {weight}, bias, residual);
+  at::Tensor y = at::linear(x, weight, bias);
+  return residual.defined() ? y.add_(residual) : y;
+}
+
+at::Tensor Linear::forward_gated(const at::Tensor& x) const {
+  if (runs_packed(x, weight) && PackedLinear::can_gate(weight)) {
+    return packed().forward_gated(x, weight, bias);
+  }
+  const auto halves = forward(x).chunk(2, -1);  // value, gate
+  return at::gelu(halves[1]).mul_(halves[0]);
+}
 
 Embedding::Embedding(int64_t count, int64_t width, int64_t padding_index)
     : padding_index_(padding_index) {
@@ -76,7 +103,15 @@ GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps) : groups_(gro
 }
 
 at::Tensor GroupNorm::forward(const at::Tensor& x) const {
+  if (x.dim() == 4 && runs_packed(x, weight)) return forward_packed(*this, x);
   return at::group_norm(x, groups_, weight, bias, eps_);
+}
+
+kernels::GroupNormTask GroupNorm::task() const {
+  return {.groups = groups_,
+          .eps = eps_,
+          .weight = weight.const_data_ptr<float>(),
+          .bias = bias.const_data_ptr<float>()};
 }
 
 Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
@@ -85,7 +120,21 @@ Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
   weight_init = bias_init = default_uniform(o.in_channels * o.kernel * o.kernel);
 }
 
-at::Tensor Conv2d::forward(const at::Tensor& x) const {
+at::Tensor Conv2d::forward(const at::Tensor& x, const Fusion& fusion) const {
+  if (runs_packed(x, weight)) {
+    if (!packed_) packed_ = std::make_shared<PackedConv2d>();
+    return forward_packed(*this, x, fusion, *packed_);
+  }
+  at::Tensor input = fusion.skip.defined() ? at::cat({x, fusion.skip}, 1) : x;
+  if (fusion.norm) input = fusion.norm->forward(input);
+  if (fusion.silu) input = fusion.norm ? at::silu_(input) : at::silu(input);
+  if (fusion.size[0] > 0) input = at::upsample_nearest2d(input, fusion.size);
+  at::Tensor y = convolve(input);
+  if (fusion.shift.defined()) y.add_(fusion.shift.unsqueeze(-1).unsqueeze(-1));
+  return fusion.residual.defined() ? y.add_(fusion.residual) : y;
+}
+
+at::Tensor Conv2d::convolve(const at::Tensor& x) const {
   at::Tensor input = x;
   Padding2d padding = options_.padding;
   if (CircularTime::enabled()) {

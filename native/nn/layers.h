@@ -6,9 +6,19 @@
 #include <torch/nn/module.h>
 
 #include <array>
+#include <memory>
 #include <vector>
 
+#include "nn/fusion.h"
+
+namespace musicldm::kernels {
+struct GroupNormTask;
+}
+
 namespace musicldm::nn {
+
+class PackedLinear;
+struct PackedConv2d;
 
 // While alive on this thread, convolutions treat time (the last axis of Conv1d, H of Conv2d) as a
 // circle, so that the end of a clip joins its start.
@@ -36,6 +46,8 @@ class Layer : public torch::nn::Module {
  public:
   // Draws every own parameter (weight, then bias) from the generator.
   virtual void initialise(const at::Generator& generator);
+  // Frees packed copies of the weights; they come back when they are used again.
+  virtual void drop_packed() {}
   Init weight_init;
   Init bias_init;
   at::Tensor weight;
@@ -49,7 +61,16 @@ class Layer : public torch::nn::Module {
 class Linear : public Layer {
  public:
   Linear(int64_t in_features, int64_t out_features, bool with_bias = true);
-  at::Tensor forward(const at::Tensor& x) const;  // [..., in] -> [..., out]
+  // [..., in] -> [..., out], to which `residual` is added where there is one.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& residual = {}) const;
+  // The first half of the outputs times exact GELU of the second: [..., in] -> [..., out / 2].
+  at::Tensor forward_gated(const at::Tensor& x) const;
+  void drop_packed() override;
+
+ private:
+  PackedLinear& packed() const;
+
+  mutable std::shared_ptr<PackedLinear> packed_;
 };
 
 class Embedding : public Layer {
@@ -75,6 +96,7 @@ class GroupNorm : public Layer {
  public:
   GroupNorm(int64_t groups, int64_t channels, double eps);
   at::Tensor forward(const at::Tensor& x) const;  // [B, C, ...]
+  kernels::GroupNormTask task() const;
 
  private:
   int64_t groups_;
@@ -98,10 +120,16 @@ struct Conv2dOptions {
 class Conv2d : public Layer {
  public:
   explicit Conv2d(const Conv2dOptions& options);
-  at::Tensor forward(const at::Tensor& x) const;  // [B, C, T, F] -> [B, C', T', F']
+  // [B, C, T, F] -> [B, C', T', F']
+  at::Tensor forward(const at::Tensor& x, const Fusion& fusion = {}) const;
+  const Conv2dOptions& options() const { return options_; }
+  void drop_packed() override { packed_.reset(); }
 
  private:
+  at::Tensor convolve(const at::Tensor& x) const;
+
   Conv2dOptions options_;
+  mutable std::shared_ptr<PackedConv2d> packed_;
 };
 
 struct Conv1dOptions {
@@ -117,6 +145,7 @@ class Conv1d : public Layer {
  public:
   explicit Conv1d(const Conv1dOptions& options);
   at::Tensor forward(const at::Tensor& x) const;  // [B, C, T] -> [B, C', T']
+  const Conv1dOptions& options() const { return options_; }
 
  private:
   Conv1dOptions options_;
@@ -127,6 +156,7 @@ class ConvTranspose1d : public Layer {
  public:
   explicit ConvTranspose1d(const Conv1dOptions& options);
   at::Tensor forward(const at::Tensor& x) const;  // [B, C, T] -> [B, C', T']
+  const Conv1dOptions& options() const { return options_; }
 
  private:
   Conv1dOptions options_;
@@ -135,5 +165,8 @@ class ConvTranspose1d : public Layer {
 // Fills every layer of a module tree by its Init, with one generator seeded by `seed`, in the order
 // of registration.
 void initialise(torch::nn::Module& root, uint64_t seed);
+
+// Frees the packed weights of every layer of a module tree.
+void drop_packed(torch::nn::Module& root);
 
 }  // namespace musicldm::nn

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "nn/packing.h"
 #include "nn/slots.h"
 #include "runtime/error.h"
 #include "runtime/value.h"
@@ -33,6 +34,10 @@ class ModuleHandle : public runtime::Object {
   at::Device device() const override { return device_; }
   void set_device(at::Device device) { device_ = device; }
 
+  // Whether inference may use packed weights; not unless it is asked for.
+  Packing packing() const { return packing_; }
+  void set_packing(Packing packing) { packing_ = packing; }
+
   // Whether the parameters have values; a forward needs them.
   bool filled() const { return filled_; }
   void set_filled() { filled_ = true; }
@@ -42,19 +47,33 @@ class ModuleHandle : public runtime::Object {
   std::string type_;
   std::atomic<at::Device> device_ = at::Device(at::kCPU);
   std::atomic<bool> filled_ = false;
+  std::atomic<Packing> packing_ = Packing::kNone;
+};
+
+// A module while an op works with it, under its policy of packing.
+template <class T>
+class ModuleUse {
+ public:
+  ModuleUse(const T& module, Packing packing) : module_(module), scope_(packing) {}
+  const T* operator->() const { return &module_; }
+  const T& operator*() const { return module_; }
+
+ private:
+  const T& module_;
+  PackingScope scope_;
 };
 
 // The module of argument i, which has to be a T with parameters. E_ARGUMENT for another kind or
 // before `module.load` and `module.initialise`.
 template <class T>
-T& module_argument(const runtime::Args& args, size_t i, const std::string& name) {
+ModuleUse<T> module_argument(const runtime::Args& args, size_t i, const std::string& name) {
   const auto handle = args.object<ModuleHandle>(i);
   auto* module = dynamic_cast<T*>(&handle->module());
   if (!module || !handle->filled()) {
     throw runtime::expected("E_ARGUMENT", "a module that has its parameters", name,
                             module ? "one without" : "a " + handle->type());
   }
-  return *module;
+  return ModuleUse<T>(*module, handle->packing());
 }
 
 }  // namespace musicldm::nn

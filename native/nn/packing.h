@@ -1,4 +1,5 @@
-// Whether inference may run on packed weights with our own kernels, and how much memory it may take.
+// Whether inference may run on packed weights with our own kernels, and how much memory it may
+// take.
 #pragma once
 
 namespace musicldm::nn {

@@ -1,7 +1,5 @@
 #include "nn/resnet_block.h"
 
-#include <ATen/ops/silu.h>
-
 namespace musicldm::nn {
 
 ResnetBlock::ResnetBlock(const ResnetOptions& o) {
@@ -20,15 +18,13 @@ ResnetBlock::ResnetBlock(const ResnetOptions& o) {
   }
 }
 
-at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& activated) const {
-  at::Tensor hidden = norm1_->forward(x);
-  hidden = conv1_->forward(at::silu_(hidden));  // [B, C', T, F]
-  if (time_emb_proj_) {
-    hidden.add_(time_emb_proj_->forward(activated).unsqueeze(-1).unsqueeze(-1));
-  }
-  hidden = norm2_->forward(hidden);
-  hidden = conv2_->forward(at::silu_(hidden));
-  return hidden.add_(conv_shortcut_ ? conv_shortcut_->forward(x) : x);
+at::Tensor ResnetBlock::forward(const at::Tensor& x, const at::Tensor& activated,
+                                const at::Tensor& skip) const {
+  const at::Tensor shift = time_emb_proj_ ? time_emb_proj_->forward(activated) : at::Tensor();
+  const at::Tensor hidden = conv1_->forward(
+      x, {.skip = skip, .norm = norm1_.get(), .silu = true, .shift = shift});  // [B, C', T, F]
+  const at::Tensor shortcut = conv_shortcut_ ? conv_shortcut_->forward(x, {.skip = skip}) : x;
+  return conv2_->forward(hidden, {.norm = norm2_.get(), .silu = true, .residual = shortcut});
 }
 
 }  // namespace musicldm::nn

@@ -17,9 +17,11 @@ struct ResnetOptions {
 class ResnetBlock : public Block {
  public:
   explicit ResnetBlock(const ResnetOptions& options);
-  // x [B, C, T, F] -> [B, C', T, F]. `activated` [B, embedding_channels] is SiLU of the
-  // conditioning vector, which all blocks of a network share; undefined without one.
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& activated = {}) const;
+  // x [B, C, T, F], of which `skip` may hold the last channels -> [B, C', T, F]. `activated` [B,
+  // embedding_channels] is SiLU of the conditioning vector, which all blocks of a network share;
+  // undefined without one.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& activated = {},
+                     const at::Tensor& skip = {}) const;
 
  private:
   std::shared_ptr<GroupNorm> norm1_;

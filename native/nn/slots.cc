@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include "nn/layers.h"
 #include "runtime/error.h"
 #include "runtime/value.h"
 
@@ -97,6 +98,7 @@ void assign(torch::nn::Module& module, const NamedTensors& tensors, const Assign
     const bool converted = options.dtype && value.is_floating_point();
     fill_slot(slot, converted ? value.to(*options.dtype) : value);
   }
+  drop_packed(module);
 }
 
 void check_filled(const torch::nn::Module& module) {
@@ -112,6 +114,7 @@ void check_filled(const torch::nn::Module& module) {
 void convert(torch::nn::Module& module, std::optional<at::Device> device,
              std::optional<at::ScalarType> dtype) {
   check_filled(module);
+  drop_packed(module);
   for (auto& [name, slot] : slots(module)) {
     auto options = slot.options();
     if (device) options = options.device(*device);

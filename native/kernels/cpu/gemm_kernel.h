@@ -10,36 +10,46 @@ namespace musicldm::kernels::MUSICLDM_ISA {
 inline constexpr int kMostRows = MUSICLDM_VECTOR_BYTES == 64 ? 14 : 6;
 inline constexpr int64_t kPanel = 2 * kLanes;
 
+// Cache lines that are asked for while others are multiplied.
+inline constexpr int64_t kLine = 16;
+
 // Adds one step of depth to a tile. Rows are addressed in threes from few base pointers, because
 // 14 pointers would not fit the general registers.
-template <int Rows>
+template <int Rows, int Vectors>
 [[gnu::always_inline]] inline void multiply_step(const float* const* base, int64_t stride,
-                                                 int64_t k, const float* b, Vec (&tile)[Rows][2]) {
-  const Vec b0 = load(b);
-  const Vec b1 = load(b + kLanes);
+                                                 int64_t k, const float* b,
+                                                 Vec (&tile)[Rows][Vectors]) {
+  Vec row[Vectors];
+  for (int v = 0; v < Vectors; ++v) row[v] = load(b + v * kLanes);
 #pragma GCC unroll 16
   for (int r = 0; r < Rows; ++r) {
     const Vec a = broadcast(base[r / 3][k + (r % 3) * stride]);
-    tile[r][0] += a * b0;
-    tile[r][1] += a * b1;
+    for (int v = 0; v < Vectors; ++v) tile[r][v] += a * row[v];
   }
 }
 
-template <int Rows>
+// The first rows of a panel fetch the panel that follows, which comes from far away.
+template <bool Fetch, int Rows, int Vectors>
 [[gnu::always_inline]] inline void multiply(const GemmTask& task, const float* a, const float* b,
-                                            Vec (&tile)[Rows][2]) {
+                                            Vec (&tile)[Rows][Vectors]) {
   const int64_t stride = task.a_stride;
   for (int64_t tap = 0; tap < task.taps; ++tap) {
     const float* first = a + (task.tap_offsets ? task.tap_offsets[tap] : 0);
     const float* base[(Rows + 2) / 3];
 #pragma GCC unroll 8
     for (int i = 0; i < (Rows + 2) / 3; ++i) base[i] = first + 3 * i * stride;
-    for (int64_t k = 0; k < task.depth; ++k, b += kPanel) multiply_step(base, stride, k, b, tile);
+    for (int64_t k = 0; k < task.depth; ++k, b += kPanel) {
+      if (Fetch) {
+        for (int64_t i = 0; i < kPanel; i += kLine) {
+          __builtin_prefetch(b + task.taps * task.depth * kPanel + i, 0, 2);
+        }
+      }
+      multiply_step(base, stride, k, b, tile);
+    }
   }
 }
 
-// erf to 3e-7, Abramowitz and Stegun 7.1.26 has only 1.5e-7 absolute near 0: a rational function of
-// odd symmetry as in Eigen's float erf.
+// erf to about 3e-7 as the quotient of an odd and an even polynomial; beyond ±3.83 it is ±1.
 inline Vec error_function(Vec x) {
   x = minimum(maximum(x, broadcast(-3.832506856900711F)), broadcast(3.832506856900711F));
   const Vec x2 = x * x;
@@ -60,71 +70,82 @@ inline Vec error_function(Vec x) {
 
 inline Vec gelu(Vec x) { return 0.5F * x * (1.0F + error_function(x * 0.70710678118654752F)); }
 
-struct Output {
-  float* c;
-  const float* residual;
-  int64_t columns;  // that are left from here on
-};
-
-inline void write(const Epilogue& epilogue, const Output& to, int64_t at, Vec value) {
-  const int64_t left = to.columns - at;
+// One vector of the result to `column` of `row`.
+inline void write(const GemmTask& task, int64_t row, int64_t column, Vec value) {
+  const Epilogue& epilogue = task.epilogue;
+  const int64_t left = task.columns - column;
   if (left <= 0) return;
-  if (epilogue.residual) value += load_part(to.residual + at, left);
-  if (epilogue.accumulate) value += load_part(to.c + at, left);
+  float* const c = task.c + row * task.c_stride + column;
+  if (epilogue.row_factors) value *= epilogue.row_factors[row];
+  if (epilogue.bias) value += load_part(epilogue.bias + column, left);
+  if (epilogue.residual) {
+    value += load_part(epilogue.residual + row * epilogue.residual_stride + column, left);
+  }
+  if (epilogue.accumulate) value += load_part(c, left);
   if (epilogue.activation == Activation::kSilu) value = silu(value);
   if (epilogue.activation == Activation::kLeakyRelu) value = leaky(value, epilogue.slope);
-  store_part(to.c + at, value, left);
+  store_part(c, value, left);
 }
 
-template <int Rows>
+// The first half of a panel, gated by its second half.
+inline void write_gated(const GemmTask& task, int64_t row, int64_t column, const Vec* halves) {
+  const float* const bias = task.epilogue.bias;
+  const Vec value = bias ? halves[0] + load(bias + column) : halves[0];
+  const Vec gate = bias ? halves[1] + load(bias + column + kLanes) : halves[1];
+  store(task.c + row * task.c_stride + column / 2, value * gelu(gate));
+}
+
+template <int Rows, int Vectors>
 void multiply_rows(const GemmTask& task, int64_t row, int64_t column) {
-  const Epilogue& epilogue = task.epilogue;
-  const bool gated = epilogue.activation == Activation::kGatedGelu;
-  const int64_t left = task.columns - column;
-  Vec bias[2] = {};
-  if (epilogue.bias) {
-    bias[0] = load_part(epilogue.bias + column, left);
-    if (left > kLanes) bias[1] = load_part(epilogue.bias + column + kLanes, left - kLanes);
+  Vec tile[Rows][Vectors] = {};
+  const float* const a = task.a + row * task.a_stride;
+  const float* const b = task.b + column * task.taps * task.depth;
+  if (row == 0) {
+    multiply<true>(task, a, b, tile);
+  } else {
+    multiply<false>(task, a, b, tile);
   }
-  Vec tile[Rows][2] = {};
-  multiply(task, task.a + row * task.a_stride, task.b + column * task.taps * task.depth, tile);
+  const bool gated = task.epilogue.activation == Activation::kGatedGelu;
   for (int r = 0; r < Rows; ++r) {
-    const Vec first = tile[r][0] + bias[0];
-    const Vec second = tile[r][1] + bias[1];
-    float* c = task.c + (row + r) * task.c_stride;
     if (gated) {
-      const Vec gelu_second = gelu(second);
-      store(c + column / 2, first * gelu_second);
+      write_gated(task, row + r, column, tile[r]);
       continue;
     }
-    const Output to{c + column, epilogue.residual + (row + r) * epilogue.residual_stride + column,
-                    left};
-    write(epilogue, to, 0, first);
-    write(epilogue, to, kLanes, second);
+    for (int v = 0; v < Vectors; ++v) write(task, row + r, column + v * kLanes, tile[r][v]);
   }
 }
 
 using RowsFunction = void (*)(const GemmTask&, int64_t, int64_t);
 
-template <int Rows>
+template <int Vectors, int Rows>
 RowsFunction rows_function(int64_t rows) {
   if constexpr (Rows > 1) {
-    if (rows < Rows) return rows_function<Rows - 1>(rows);
+    if (rows < Rows) return rows_function<Vectors, Rows - 1>(rows);
   }
-  return multiply_rows<Rows>;
+  return multiply_rows<Rows, Vectors>;
+}
+
+// Rows are dealt evenly into as few blocks as fit the registers.
+template <int Vectors>
+void multiply_panel(const GemmTask& task, int64_t column) {
+  const int64_t blocks = (task.rows + kMostRows - 1) / kMostRows;
+  const int64_t rows = task.rows / blocks;
+  const int64_t larger = task.rows % blocks;  // this many blocks have a row more
+  const RowsFunction small_block = rows_function<Vectors, kMostRows>(rows);
+  const RowsFunction large_block = rows_function<Vectors, kMostRows>(rows + 1);
+  for (int64_t i = 0, row = 0; i < blocks; ++i) {
+    (i < larger ? large_block : small_block)(task, row, column);
+    row += rows + (i < larger ? 1 : 0);
+  }
 }
 
 inline void gemm(const GemmTask& task) {
-  const int64_t blocks = (task.rows + kMostRows - 1) / kMostRows;
-  if (blocks == 0) return;
-  const int64_t rows = task.rows / blocks;
-  const int64_t larger = task.rows % blocks;  // this many blocks have a row more
-  const RowsFunction small_block = rows_function<kMostRows>(rows);
-  const RowsFunction large_block = rows_function<kMostRows>(rows + 1);
+  if (task.rows == 0) return;
   for (int64_t column = 0; column < task.columns; column += kPanel) {
-    for (int64_t i = 0, row = 0; i < blocks; ++i) {
-      (i < larger ? large_block : small_block)(task, row, column);
-      row += rows + (i < larger ? 1 : 0);
+    if (task.columns - column > kLanes) {
+      multiply_panel<2>(task, column);
+    } else {
+      multiply_panel<1>(task, column);
     }
   }
 }

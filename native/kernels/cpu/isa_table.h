@@ -19,6 +19,7 @@ const KernelTable MUSICLDM_TABLE = {
     .gemm = MUSICLDM_ISA::gemm,
     .prepare = MUSICLDM_ISA::prepare,
     .moments = MUSICLDM_ISA::moments,
+    .softmax = MUSICLDM_ISA::softmax,
     .winograd_input = MUSICLDM_ISA::winograd_input,
     .winograd_output = MUSICLDM_ISA::winograd_output,
     .fourier_input = MUSICLDM_ISA::fourier_input,

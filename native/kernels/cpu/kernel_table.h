@@ -13,6 +13,7 @@ struct KernelTable {
   void (*gemm)(const GemmTask&);
   void (*prepare)(const PrepareTask&);
   void (*moments)(const MomentsTask&);
+  void (*softmax)(const SoftmaxTask&);
   void (*winograd_input)(const WinogradInputTask&);
   void (*winograd_output)(const WinogradOutputTask&);
   void (*fourier_input)(const FourierInputTask&);

@@ -13,21 +13,19 @@ inline Vec activate(Vec value, Activation activation, float slope) {
 
 template <Activation kind, bool scaled>
 void prepare_as(const PrepareTask& task) {
-  const int64_t padded = (task.channels + kLanes - 1) / kLanes * kLanes;
   for (int64_t i = 0; i < task.count; ++i) {
     const int64_t pixel = task.pixels ? task.pixels[i] : i;
     float* to = task.to + i * task.to_stride;
-    if (pixel < 0) {
-      for (int64_t c = 0; c < padded; c += kLanes) store(to + c, Vec{});
-      continue;
-    }
+    const int64_t channels = pixel < 0 ? 0 : task.channels;
     const float* from = task.from + pixel * task.from_stride;
-    for (int64_t c = 0; c < task.channels; c += kLanes) {
-      const int64_t left = task.channels - c;
+    int64_t c = 0;
+    for (; c < channels; c += kLanes) {
+      const int64_t left = channels - c;
       Vec value = load_part(from + c, left);
       if (scaled) value = value * load_part(task.scale + c, left) + load_part(task.shift + c, left);
-      store(to + c, activate(value, kind, task.slope));
+      store_part(to + c, activate(value, kind, task.slope), task.filled - c);
     }
+    for (; c < task.filled; c += kLanes) store_part(to + c, Vec{}, task.filled - c);
   }
 }
 
@@ -64,6 +62,31 @@ inline void moments(const MomentsTask& task) {
     }
     add_to(task.sums + c, sum, left);
     add_to(task.squares + c, square, left);
+  }
+}
+
+inline float row_maximum(const float* row, int64_t columns) {
+  Vec most = broadcast(row[0]);
+  int64_t i = 0;
+  for (; i + kLanes <= columns; i += kLanes) most = maximum(load(row + i), most);
+  float result = highest(most);
+  for (; i < columns; ++i) result = row[i] > result ? row[i] : result;
+  return result;
+}
+
+inline void softmax(const SoftmaxTask& task) {
+  for (int64_t r = 0; r < task.rows; ++r) {
+    float* const row = task.scores + r * task.stride;
+    const float offset = row_maximum(row, task.columns) * task.factor;
+    Vec total{};
+    for (int64_t i = 0; i < task.columns; i += kLanes) {
+      const int64_t left = task.columns - i;
+      Vec value = exponential(load_part(row + i, left) * task.factor - offset);
+      store_part(row + i, value, left);
+      for (int64_t lane = left; lane < kLanes; ++lane) value[lane] = 0;
+      total += value;
+    }
+    task.inverse_sums[r] = 1 / sum(total);
   }
 }
 

@@ -8,12 +8,13 @@ namespace musicldm::kernels {
 
 enum class Activation { kNone, kSilu, kLeakyRelu, kGatedGelu };
 
-// What happens to a product on its way to memory, in this order: bias, residual, activation.
-// kGatedGelu expects panels whose first half of columns is gated by the second through exact GELU
-// (pack_gated) and writes half as many columns.
+// What happens to a product on its way to memory, in this order: factor, bias, residual,
+// activation. kGatedGelu expects panels whose first half of columns is gated by the second through
+// exact GELU (pack_gated) and writes half as many columns.
 struct Epilogue {
-  const float* bias = nullptr;      // one per column
-  const float* residual = nullptr;  // one per element of the result
+  const float* row_factors = nullptr;  // one per row
+  const float* bias = nullptr;         // one per column
+  const float* residual = nullptr;     // one per element of the result
   int64_t residual_stride = 0;
   Activation activation = Activation::kNone;
   float slope = 0;          // of kLeakyRelu
@@ -33,7 +34,7 @@ struct GemmTask {
   int64_t columns = 0;
   float* c = nullptr;
   int64_t c_stride = 0;
-  Epilogue epilogue;
+  Epilogue epilogue = {};
 };
 
 // Copies pixels of a channels-last map, on the way scaled, shifted and activated per channel.
@@ -52,6 +53,17 @@ struct PrepareTask {
   float slope = 0;  // of kLeakyRelu
   float* to = nullptr;
   int64_t to_stride = 0;
+};
+
+// Softmax of `factor` times each row, but for the division by the sum, of which the inverse goes to
+// `inverse_sums`.
+struct SoftmaxTask {
+  float* scores = nullptr;
+  int64_t stride = 0;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  float factor = 1;
+  float* inverse_sums = nullptr;
 };
 
 // Sums over pixels of x - origin and of its square, added to `sums` and `squares`, per channel.
@@ -75,7 +87,7 @@ struct WinogradTile {
 
 // Transforms the input tile at `from`; value p of channel c goes to `to[p * plane_stride + c]`.
 struct WinogradInputTask {
-  WinogradTile tile;
+  WinogradTile tile = {};
   const float* from = nullptr;
   int64_t row_stride = 0;
   int64_t pixel_stride = 0;
@@ -86,7 +98,7 @@ struct WinogradInputTask {
 
 // Transforms products back and writes the part of the tile that lies in the map.
 struct WinogradOutputTask {
-  WinogradTile tile;
+  WinogradTile tile = {};
   const float* from = nullptr;
   int64_t plane_stride = 0;
   int64_t columns = 0;  // output channels

@@ -1,0 +1,33 @@
+// Packed copies of weights: when they may be used, and when they are out of date.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "kernels/cpu/dispatch.h"
+
+namespace musicldm::nn {
+
+// Whether our kernels may compute a layer: the packing policy allows it, everything is float32 on
+// the CPU, and no gradient is wanted.
+bool runs_packed(const at::Tensor& x, const at::Tensor& weight);
+
+// Tells whether weights still are what was packed, for the kernels in use.
+class PackStamp {
+ public:
+  PackStamp() = default;
+  explicit PackStamp(const std::vector<at::Tensor>& weights);
+  bool operator==(const PackStamp& other) const = default;
+
+ private:
+  struct Version {
+    const void* data;
+    int64_t version;
+    bool operator==(const Version& other) const = default;
+  };
+  const kernels::KernelTable* kernels_ = nullptr;
+  std::vector<Version> versions_;
+};
+
+}  // namespace musicldm::nn
