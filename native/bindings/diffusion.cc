@@ -197,23 +197,23 @@ Value forward_time_embedding(const Args& args) {
 }
 
 const bool registered = [] {
-  runtime::add_op("unet->create", create_unet);
-  runtime::add_op("unet->forward", forward_unet);
-  runtime::add_op("unet->condition", condition_unet);
-  runtime::add_op("unet->predict", predict_unet);
-  runtime::add_op("unet->predict_keeping", predict_keeping);
-  runtime::add_op("unet->predict_shallow", predict_shallow);
-  runtime::add_op("unet->create_resnet", create_resnet);
-  runtime::add_op("unet->resnet", forward_resnet);
-  runtime::add_op("unet->create_transformer", create_transformer);
-  runtime::add_op("unet->transformer", forward_transformer);
-  runtime::add_op("unet->create_downsample", create_downsample);
-  runtime::add_op("unet->downsample", forward_downsample);
-  runtime::add_op("unet->create_upsample", create_upsample);
-  runtime::add_op("unet->upsample", forward_upsample);
-  runtime::add_op("unet->sinusoid", sinusoid);
-  runtime::add_op("unet->create_time_embedding", create_time_embedding);
-  runtime::add_op("unet->time_embedding", forward_time_embedding);
+  runtime::add_op("unet.create", create_unet);
+  runtime::add_op("unet.forward", forward_unet);
+  runtime::add_op("unet.condition", condition_unet);
+  runtime::add_op("unet.predict", predict_unet);
+  runtime::add_op("unet.predict_keeping", predict_keeping);
+  runtime::add_op("unet.predict_shallow", predict_shallow);
+  runtime::add_op("unet.create_resnet", create_resnet);
+  runtime::add_op("unet.resnet", forward_resnet);
+  runtime::add_op("unet.create_transformer", create_transformer);
+  runtime::add_op("unet.transformer", forward_transformer);
+  runtime::add_op("unet.create_downsample", create_downsample);
+  runtime::add_op("unet.downsample", forward_downsample);
+  runtime::add_op("unet.create_upsample", create_upsample);
+  runtime::add_op("unet.upsample", forward_upsample);
+  runtime::add_op("unet.sinusoid", sinusoid);
+  runtime::add_op("unet.create_time_embedding", create_time_embedding);
+  runtime::add_op("unet.time_embedding", forward_time_embedding);
   return true;
 }();
 
