@@ -24,6 +24,13 @@ export interface ModulePlace {
 }
 
 /**
+ * What inference may keep beside the weights: nothing (`"none"`: libtorch's operators), packed copies
+ * about as large as they are (`"compact"`), or whatever is fastest (`"fast"`), which can be several
+ * times as large.
+ */
+export type Packing = "none" | "compact" | "fast";
+
+/**
  * A network with named parameters. A new one has none of their values: `load` or `initialise` it
  * first. Gradients flow through every forward; parameters take part after `requiresGrad()`.
  *
@@ -40,6 +47,17 @@ export abstract class Module extends NativeObject {
     const { prefix = null, allowedExtra = null, dtype, signal } = options;
     const target = dtype === undefined ? null : checkDType(dtype);
     await call("module.load", [this, source, { prefix, allowedExtra, dtype: target }], { signal });
+  }
+
+  /**
+   * Let forwards without gradients use packed weights and our own kernels; on the CPU in float32,
+   * elsewhere it changes nothing. Weights are packed when a shape first needs them.
+   *
+   * Errors: `E_ARGUMENT`.
+   */
+  async pack(packing: Packing): Promise<this> {
+    await call("module.pack", [this, packing]);
+    return this;
   }
 
   /** Draw every parameter as the reference implementation does. @param seed 0..2^53 − 1 */

@@ -86,13 +86,13 @@ Value vocode(const Args& args) {
 }
 
 const bool registered = [] {
-  runtime::add_op("vae->create", create_autoencoder);
-  runtime::add_op("vae->encode", encode);
-  runtime::add_op("vae->decode", decode);
-  runtime::add_op("vae->split_moments", split_moments);
-  runtime::add_op("vae->sample", sample);
-  runtime::add_op("vocoder->create", create_vocoder);
-  runtime::add_op("vocoder->forward", vocode);
+  runtime::add_op("vae.create", create_autoencoder);
+  runtime::add_op("vae.encode", encode);
+  runtime::add_op("vae.decode", decode);
+  runtime::add_op("vae.split_moments", split_moments);
+  runtime::add_op("vae.sample", sample);
+  runtime::add_op("vocoder.create", create_vocoder);
+  runtime::add_op("vocoder.forward", vocode);
   return true;
 }();
 
