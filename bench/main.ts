@@ -1,83 +1,92 @@
-/** Time the library, alone or against PyTorch eager in the same run; see docs/performance.md. */
+/** Time the library, alone or against its peers in the same run; see docs/performance.md. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { callSync, setThreads } from "../lib/runtime/native.js";
 import { compareStage } from "./compare.js";
-import type { StageResult } from "./compare.js";
+import type { StageTimings } from "./compare.js";
+import { openField, openReference } from "./field.js";
+import type { OpenField, Setting } from "./field.js";
 import { makeInputs } from "./inputs.js";
 import type { Inputs } from "./inputs.js";
 import { measureMemory, strippedAddonBytes } from "./memory.js";
 import type { MemoryResult } from "./memory.js";
 import { presetFolder } from "./model.js";
-import { program } from "./options.js";
+import { parseFlags } from "./options.js";
 import type { Flags } from "./options.js";
-import { Ours } from "./ours.js";
-import { Reference } from "./reference.js";
+import { MissingPackages } from "./peers.js";
+import { estimateDefault, runDefault } from "./pipeline.js";
+import { profileStages } from "./profile.js";
+import type { Profiles } from "./profile.js";
+import type { MachineRates } from "./rates.js";
 import { machine, printReport } from "./report.js";
 import type { Report } from "./report.js";
 import { stageTitles } from "./stages.js";
-import type { Task } from "./stages.js";
+import { summarize } from "./summary.js";
+import type { StageSummary } from "./summary.js";
+import { countWork } from "./work.js";
 
 const prompt = "a relaxing jazz song with piano and drums";
 const guidanceScale = 2;
-
-interface Setting {
-  readonly flags: Flags;
-  readonly task: Task;
-  readonly threads: number;
-  readonly torch: string;
-  /** Folder for files in transit. */
-  readonly scratch: string;
-}
 
 async function bench(setting: Setting): Promise<Report> {
   const { flags, task, threads, torch, scratch } = setting;
   const before = machine();
   const addonBytes = await strippedAddonBytes(scratch);
   using inputs = await makeInputs(task, scratch);
-  const { stages, versions } = await timeStages(setting, inputs);
+  const { versions, ...timed } = await timeStages(setting, inputs);
   const memory = flags.memory ? await measure(setting, inputs) : undefined;
-  const reference = versions && { reference: versions };
   return {
-    conditions: { task, threads, rounds: flags.rounds, torch, ...before, ...reference },
-    stages,
+    conditions: { task, threads, rounds: flags.rounds, torch, ...before, versions },
+    ...timed,
     ...(memory && { memory }),
     ...(addonBytes !== undefined && { addonBytes }),
   };
 }
 
-async function openReference(
-  { flags, task, threads, scratch }: Setting,
-  inputs: Inputs,
-): Promise<Reference | undefined> {
-  if (!flags.reference) return undefined;
-  return Reference.open({ python: flags.python, threads }, { task, inputs, folder: scratch });
-}
-
 interface Timed {
-  readonly stages: readonly StageResult[];
-  /** Of the reference's packages. */
-  readonly versions: Readonly<Record<string, string>> | undefined;
+  readonly stages: readonly StageSummary[];
+  readonly rates: MachineRates;
+  readonly profiles?: Profiles;
+  /** Of the peers' packages. */
+  readonly versions: Readonly<Record<string, string>>;
 }
 
 async function timeStages(setting: Setting, inputs: Inputs): Promise<Timed> {
-  const { flags, task } = setting;
-  await using reference = await openReference(setting, inputs);
-  using ours = await Ours.open(inputs, task);
-  const stages: StageResult[] = [];
-  for (const stage of flags.stages) {
-    console.error(`${stageTitles[stage]} ...`);
-    stages.push(await compareStage(stage, ours, reference, flags));
-  }
-  return { stages, versions: reference?.versions };
+  const { flags } = setting;
+  await using open = await openField(setting, inputs);
+  const timings = await runStages(flags, open);
+  if (timings.length === 0) await open.meter.measure();
+  const rates = open.meter.result;
+  const work = countWork(open.ours.networks, inputs, flags.steps);
+  const eager = open.references.get("eager");
+  const profiles = flags.profile && eager ? await profileStages(eager) : undefined;
+  const versions = [...open.references.values()].map((reference) => reference.versions);
+  return {
+    stages: timings.map((each) => summarize(each, work[each.stage], rates)),
+    rates,
+    ...(profiles && { profiles }),
+    versions: Object.assign({}, ...versions) as Readonly<Record<string, string>>,
+  };
 }
 
-/** Measure each side in a process that has done nothing else, with the other one gone. */
+async function runStages(flags: Flags, { field }: OpenField): Promise<readonly StageTimings[]> {
+  const done: StageTimings[] = [];
+  for (const stage of flags.stages) {
+    console.error(`${stageTitles[stage]} ...`);
+    if (stage !== "default") done.push(await compareStage(stage, field, flags));
+    else if (flags.fullDefault) done.push(await runDefault(field));
+    else done.push(await estimateDefault(field, done, flags));
+  }
+  return done;
+}
+
+/** Measure each side in a process that has done nothing else, with the others gone. */
 async function measure(setting: Setting, inputs: Inputs): Promise<MemoryResult> {
-  const { task, threads } = setting;
+  const { flags, task, threads } = setting;
   console.error("memory ...");
-  const reference = await openReference(setting, inputs);
+  const isPaired = flags.reference && flags.peers.includes("eager");
+  const reference = isPaired ? await openReference(setting, inputs, "eager") : undefined;
   const peak = await reference?.peak(task.steps);
   await reference?.close();
   return measureMemory({ ...task, threads }, peak);
@@ -100,4 +109,8 @@ async function main(flags: Flags): Promise<void> {
   }
 }
 
-await main(program.parse().opts<Flags>());
+await main(parseFlags()).catch((error: unknown) => {
+  if (!(error instanceof MissingPackages)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+});

@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { initPretrained } from "../lib/index.js";
 import type { PresetName } from "../lib/musicldm/presets.js";
 import { cacheRoot } from "../lib/runtime/paths.js";
@@ -13,4 +14,10 @@ export async function presetFolder(preset: PresetName): Promise<string> {
   await mkdir(dirname(folder), { recursive: true });
   await initPretrained({ preset, folder, seed: 0 });
   return folder;
+}
+
+/** Where exported networks of a model folder are kept, in the same cache. */
+export function onnxFolder(folder: string): string {
+  const name = createHash("sha256").update(folder).digest("hex").slice(0, 8);
+  return join(cacheRoot(), "bench", `${basename(folder)}-onnx-${name}`);
 }

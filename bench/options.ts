@@ -2,6 +2,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { parseCount, parseNumber } from "../lib/cli/parse.js";
 import { presetNames } from "../lib/musicldm/presets.js";
 import type { PresetName } from "../lib/musicldm/presets.js";
+import { peerNames } from "./peers.js";
+import type { PeerName } from "./peers.js";
 import { stageNames } from "./stages.js";
 import type { StageName } from "./stages.js";
 
@@ -16,33 +18,62 @@ export interface Flags {
   readonly stages: readonly StageName[];
   readonly memory: boolean;
   readonly reference?: boolean;
+  readonly peers: readonly PeerName[];
+  readonly scaling: boolean;
+  readonly fullDefault?: boolean;
+  readonly profile?: boolean;
   readonly python: string;
   readonly json?: boolean;
 }
 
-function parseStages(text: string): readonly StageName[] {
-  return text.split(",").map((name) => {
-    const stage = stageNames.find((known) => known === name);
-    if (stage) return stage;
-    throw new InvalidArgumentError(`Expected some of ${stageNames.join(",")} but received ${name}`);
-  });
+/** Parse a list of names with commas between. */
+function parseList<T extends string>(known: readonly T[]): (text: string) => readonly T[] {
+  return (text) =>
+    text.split(",").map((given) => {
+      const name = known.find((candidate) => candidate === given);
+      if (name) return name;
+      throw new InvalidArgumentError(`Expected some of ${known.join(",")} but received ${given}`);
+    });
 }
 
 /** The command line of `npm run bench`. */
-export const program = new Command("bench")
+const program = new Command("bench")
   .description("Time the stages of a generation, and measure its memory.")
   .option("--model <folder>", "model folder; default: random weights, made once in the cache")
   .addOption(new Option("--preset <name>", "size of it").choices(presetNames).default("musicldm"))
   .option("--seconds <s>", "length of the clip", parseNumber, 10.24)
   .option("--steps <n>", "solver steps of a whole generation", parseCount, 20)
   .option("--rounds <n>", "measurements of each stage", parseCount, 5)
-  .option("--threads <n>", "threads of both sides; default: libtorch's choice", parseCount)
-  .option("--stages <list>", "which stages, with commas between", parseStages, stageNames)
+  .option("--threads <n>", "threads of all sides; default: libtorch's choice", parseCount)
+  .option("--stages <list>", "which stages, with commas between", parseList(stageNames), stageNames)
   .option("--no-memory", "leave out memory, opening time and event-loop delay")
-  .option("--reference", "time PyTorch eager as well, in turn with ours")
+  .option("--reference", "time the peers as well, in turn with ours")
+  .option("--peers <list>", "which peers, with commas between", parseList(peerNames), peerNames)
+  .option("--no-scaling", "leave out runs with one thread")
+  .option("--full-default", "run the 200 steps of the Python pipeline; else they are estimated")
+  .option("--profile", "print where the time of PyTorch eager goes, by kind of operator")
   .addOption(
     new Option("--python <path>", "interpreter that has diffusers")
       .env("MUSICLDM_PYTHON")
       .default("python3"),
   )
   .option("--json", "print one JSON document");
+
+/** What a default generation of the peers is estimated from. */
+const partsOfDefault: readonly StageName[] = ["text", "unet", "vae", "vocoder"];
+
+/** Parse the process's arguments; ends the process, with a message, where they cannot be met. */
+export function parseFlags(): Flags {
+  const flags = program.parse().opts<Flags>();
+  const { reference, peers, profile, stages, fullDefault } = flags;
+  if (profile && !(reference && peers.includes("eager"))) {
+    program.error("error: --profile needs --reference, with eager among the peers");
+  }
+  const before = stages.slice(0, stages.indexOf("default") + 1);
+  const lacks = before.length > 0 && !partsOfDefault.every((part) => before.includes(part));
+  if (reference && !fullDefault && lacks) {
+    const parts = partsOfDefault.join(",");
+    program.error(`error: --stages needs ${parts} before default, or --full-default with it`);
+  }
+  return flags;
+}

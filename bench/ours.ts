@@ -1,6 +1,8 @@
 import { MusicLDM } from "../lib/index.js";
 import { openNetworks } from "../lib/musicldm/networks.js";
 import type { Networks } from "../lib/musicldm/networks.js";
+import type { GenerateOptions } from "../lib/musicldm/types.js";
+import { setThreads } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import type { Inputs } from "./inputs.js";
 import type { Contender, StageName, Task, Timing, Work } from "./stages.js";
@@ -41,6 +43,11 @@ export class Ours implements Contender, Disposable {
     return { wallSeconds: wallSeconds / repeats, cpuSeconds: (user + system) / 1e6 / repeats };
   }
 
+  /** The networks themselves, opened. */
+  get networks(): Networks {
+    return this.#networks;
+  }
+
   async output(stage: StageName): Promise<Float32Array> {
     const output = this.#outputs.get(stage);
     if (!output) throw new Error(`Expected a run of ${stage} before its output`);
@@ -74,15 +81,41 @@ export class Ours implements Contender, Disposable {
       case "vocoder":
         return vocoder.vocode(mel);
       case "generate":
-        return this.#generate(steps);
+        return this.#generate({ steps, guidanceScale: this.#task.guidanceScale });
+      case "default":
+        return this.#generate({});
     }
   }
 
-  async #generate(steps: number): Promise<Tensor> {
-    const { prompt, seconds, guidanceScale } = this.#task;
+  async #generate(options: GenerateOptions): Promise<Tensor> {
+    const { prompt, seconds } = this.#task;
     const { latents } = this.#inputs;
-    const options = { prompt, seconds, guidanceScale, steps, latents };
-    const { waveforms } = await this.#model.generate(options);
+    const { waveforms } = await this.#model.generate({ prompt, seconds, latents, ...options });
     return Tensor.from(waveforms[0] ?? new Float32Array());
+  }
+}
+
+/** Another contender's runs with one thread. */
+export class SingleThreaded implements Contender {
+  readonly #contender: Contender;
+  readonly #threads: number;
+
+  /** @param threads What the others run with. */
+  constructor(contender: Contender, threads: number) {
+    this.#contender = contender;
+    this.#threads = threads;
+  }
+
+  async run(work: Work): Promise<Timing> {
+    setThreads(1);
+    try {
+      return await this.#contender.run(work);
+    } finally {
+      setThreads(this.#threads);
+    }
+  }
+
+  async output(stage: StageName): Promise<Float32Array> {
+    return this.#contender.output(stage);
   }
 }

@@ -1,8 +1,9 @@
-"""Time the reference implementation, on behalf of main.ts.
+"""Run the reference implementation, on behalf of main.ts.
 
 One JSON request per line on standard input, one JSON reply per line on standard output: `load`,
-`run`, `output` and `peak`. Nothing is computed between requests.
-Ran with torch 2.13.0 (CPU), diffusers 0.42.1, transformers 5.23.0, safetensors 0.8.0.
+`run`, `output`, `profile` and `peak`. Nothing is computed between requests.
+Ran with torch 2.13.0 (CPU), diffusers 0.42.1, transformers 5.23.0, safetensors 0.8.0,
+onnxruntime 1.32.0, onnx 1.23.2, onnxscript 0.7.2.
 """
 
 import gc
@@ -16,9 +17,12 @@ from pathlib import Path
 import diffusers
 import torch
 import transformers
+from networks import networks
+from operators import profile
+from peers import peers
 from safetensors.torch import load_file, save_file
 
-TIMESTEP = 501
+TIMESTEP = torch.tensor(501.0)
 
 
 def status_bytes(field):
@@ -30,63 +34,71 @@ def status_bytes(field):
 
 
 class Reference:
-    """The networks of a folder under PyTorch eager, and what the pipeline does with them."""
+    """The networks of a folder under one peer, and what the pipeline does with them."""
 
-    def __init__(self, task, inputs, threads):
-        torch.set_num_threads(threads)
-        folder = Path(task["folder"])
+    def __init__(self, task, inputs, packages):
+        torch.set_num_threads(task["threads"])
         self.task = task
         self.inputs = load_file(inputs)
-        self.unet = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet")
-        self.vae = diffusers.AutoencoderKL.from_pretrained(folder / "vae")
-        self.vocoder = transformers.SpeechT5HifiGan.from_pretrained(folder / "vocoder")
-        self.text = transformers.ClapTextModelWithProjection.from_pretrained(
-            folder / "text_encoder", **text_config(folder)
-        )
-        self.scheduler = json.loads((folder / "scheduler/scheduler_config.json").read_text())
+        self.peer = peers[task["peer"]](task)
+        self.scheduler = self.config("scheduler/scheduler_config.json")
+        self.versions = {name: metadata.version(name) for name in packages}
         self.outputs = {}
-        for network in self.networks():
-            network.eval()
-
-    def networks(self):
-        """Return every module that has weights."""
-        return [self.text, self.unet, self.vae, self.vocoder]
 
     def forward(self, stage, steps):
         """Run a stage once."""
         given = self.inputs
         if stage == "text":
-            return self.text(given["ids"]).text_embeds
+            return self.peer.network("text")(given["ids"])
         if stage == "unet":
             return self.denoise(torch.cat([given["latents"]] * 2), TIMESTEP, given["labels"])
         if stage == "vae":
-            return self.vae.decode(given["latents"]).sample
+            return self.peer.network("vae")(given["latents"])
         if stage == "vocoder":
-            return self.vocoder(given["mel"])
-        return self.generate(steps)
+            return self.peer.network("vocoder")(given["mel"])
+        if stage == "generate":
+            return self.generate(self.task["scheduler"], self.embed, steps)
+        return self.generate(self.task["pipelineScheduler"], self.embed_padded, steps)
 
     def denoise(self, latents, timestep, labels):
         """Run the UNet."""
-        return self.unet(latents, timestep, encoder_hidden_states=None, class_labels=labels).sample
+        return self.peer.network("unet")(latents, timestep, labels)
 
     def embed(self, ids):
         """Return the unit-norm embedding of one text."""
-        return torch.nn.functional.normalize(self.text(ids).text_embeds, dim=-1)
+        embeds = self.peer.network("text")(ids)
+        return torch.nn.functional.normalize(embeds, dim=-1)
 
-    def generate(self, steps):
-        """Do what MusicLDMPipeline does, with the scheduler of the task."""
-        kind, options = self.task["scheduler"]["name"], self.task["scheduler"]["options"]
-        scheduler = getattr(diffusers, kind).from_config(self.scheduler, **options)
+    def embed_padded(self, ids):
+        """Do the same as the pipeline does: padded to the longest text."""
+        config = self.config("text_encoder/config.json")
+        config = config.get("text_config", config)
+        pad_token = config["pad_token_id"]
+        longest = config["max_position_embeddings"] - pad_token - 1
+        padding = torch.full((1, longest - ids.shape[1]), pad_token)
+        mask = torch.cat([torch.ones_like(ids), torch.zeros_like(padding)], dim=1)
+        embeds = self.peer.network("text")(torch.cat([ids, padding], dim=1), mask)
+        return torch.nn.functional.normalize(embeds, dim=-1)
+
+    def generate(self, choice, embed, steps):
+        """Do what MusicLDMPipeline does, with a scheduler of choice."""
+        scheduler = getattr(diffusers, choice["name"])
+        scheduler = scheduler.from_config(self.scheduler, **choice["options"])
         scheduler.set_timesteps(steps)
-        labels = torch.cat([self.embed(self.inputs[name]) for name in ("emptyIds", "ids")])
+        labels = torch.cat([embed(self.inputs[name]) for name in ("emptyIds", "ids")])
         state = self.inputs["latents"] * scheduler.init_noise_sigma
         for timestep in scheduler.timesteps:
             twice = scheduler.scale_model_input(torch.cat([state] * 2), timestep)
-            free, guided = self.denoise(twice, timestep, labels).chunk(2)
+            free, guided = self.denoise(twice, timestep.float(), labels).chunk(2)
             noise = free + self.task["guidanceScale"] * (guided - free)
             state = scheduler.step(noise, timestep, state).prev_sample
-        mel = self.vae.decode(state / self.vae.config.scaling_factor).sample
-        return self.vocoder(mel.squeeze(1))
+        scale = self.config("vae/config.json")["scaling_factor"]
+        mel = self.peer.network("vae")(state / scale)
+        return self.peer.network("vocoder")(mel.squeeze(1))
+
+    def config(self, path):
+        """Return a configuration of the folder."""
+        return json.loads((Path(self.task["folder"]) / path).read_text())
 
     def run(self, stage, repeats, steps):
         """Time a stage; return the mean of the repeats."""
@@ -103,10 +115,15 @@ class Reference:
         save_file({"output": self.outputs[stage].contiguous()}, path)
         return {}
 
+    def profile(self, stage):
+        """Return the milliseconds of a run of a stage by kind of operator."""
+        return profile(lambda: self.forward(stage, 1))
+
     def peak(self, steps):
         """Generate once; return the peak of resident memory, and what was there before."""
         weights = 0
-        for network in self.networks():
+        for stage in networks:
+            network = self.peer.network(stage)
             for tensor in (*network.parameters(), *network.buffers()):
                 # A copy of its own is resident before the run; a mapped file need not be.
                 tensor.data = tensor.data.clone()
@@ -114,22 +131,8 @@ class Reference:
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")
         loaded = status_bytes("VmRSS")
-        self.generate(steps)
+        self.forward("generate", steps)
         return {"peakBytes": status_bytes("VmHWM"), "loadedBytes": loaded, "weightBytes": weights}
-
-
-def text_config(folder):
-    """Return the text half of a whole ClapModel's configuration, where the folder has that."""
-    config = transformers.AutoConfig.from_pretrained(folder / "text_encoder")
-    if not hasattr(config, "text_config"):
-        return {}
-    config.text_config.projection_dim = config.projection_dim
-    return {"config": config.text_config}
-
-
-def versions():
-    """Return the versions of what is timed."""
-    return {name: metadata.version(name) for name in ("torch", "diffusers", "transformers")}
 
 
 def serve(requests, replies):
@@ -141,7 +144,7 @@ def serve(requests, replies):
         try:
             if action == "load":
                 reference = Reference(**request)
-                reply = versions()
+                reply = reference.versions
             else:
                 reply = getattr(reference, action)(**request)
         except Exception as error:

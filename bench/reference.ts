@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { readSafetensors } from "../lib/checkpoint/index.js";
 import { defaultSampler } from "../lib/diffusion/plan.js";
 import type { Inputs } from "./inputs.js";
+import { packagesOf } from "./peers.js";
+import type { PeerName } from "./peers.js";
 import type { Contender, StageName, Task, Timing, Work } from "./stages.js";
 
 /** The scheduler class of diffusers that equals our default sampler. */
@@ -15,6 +17,10 @@ const scheduler = {
   name: "UniPCMultistepScheduler",
   options: { [`use_${defaultSampler.sigmas}_sigmas`]: true },
 } as const;
+
+/** What MusicLDMPipeline runs when it is not told otherwise. */
+const pipelineScheduler = { name: "DDIMScheduler", options: {} } as const;
+export const pipelineSteps = 200;
 
 const script = join(dirname(fileURLToPath(import.meta.url)), "reference.py");
 
@@ -25,13 +31,26 @@ export interface ReferencePeak {
   readonly weightBytes: number;
 }
 
+/** Milliseconds of a run by kind of operator. */
+export type Profile = Readonly<Record<string, number>>;
+
 export interface ReferenceOptions {
+  readonly peer: PeerName;
   /** The Python interpreter. */
   readonly python: string;
   readonly threads: number;
+  /** Where exported networks are kept. */
+  readonly onnxFolder: string;
 }
 
-/** diffusers and transformers under PyTorch eager, in a process of their own. */
+/** What a reference works on, and a folder for files in transit. */
+export interface ReferenceWork {
+  readonly task: Task;
+  readonly inputs: Inputs;
+  readonly folder: string;
+}
+
+/** diffusers and transformers under one peer, in a process of their own. */
 export class Reference implements Contender, AsyncDisposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #replies: AsyncIterator<string, undefined>;
@@ -39,21 +58,26 @@ export class Reference implements Contender, AsyncDisposable {
   #versions: Readonly<Record<string, string>> = {};
 
   private constructor(python: string, folder: string) {
-    this.#child = spawn(python, [script], { stdio: ["pipe", "pipe", "inherit"] });
+    // The profiler of PyTorch reports its own doings at levels below.
+    const env = { ...process.env, KINETO_LOG_LEVEL: "99" };
+    this.#child = spawn(python, [script], { stdio: ["pipe", "pipe", "inherit"], env });
     this.#child.stdin.on("error", () => undefined);
     this.#replies = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
     this.#folder = folder;
   }
 
-  /** Start Python and load the folder. `folder` is for files in transit. */
+  /** Start Python; networks are loaded when they first run. */
   static async open(
-    { python, threads }: ReferenceOptions,
-    { task, inputs, folder }: { task: Task; inputs: Inputs; folder: string },
+    { python, ...options }: ReferenceOptions,
+    { task, inputs, folder }: ReferenceWork,
   ): Promise<Reference> {
     const reference = new Reference(python, folder);
     await once(reference.#child, "spawn");
-    const request = { task: { ...task, scheduler }, inputs: inputs.file, threads };
-    reference.#versions = await reference.#ask("load", request);
+    reference.#versions = await reference.#ask("load", {
+      task: { ...task, ...options, scheduler, pipelineScheduler },
+      inputs: inputs.file,
+      packages: packagesOf(options.peer),
+    });
     return reference;
   }
 
@@ -78,6 +102,11 @@ export class Reference implements Contender, AsyncDisposable {
   /** Measure a generation's memory; a process that has not run anything yet gives the truth. */
   async peak(steps: number): Promise<ReferencePeak> {
     return this.#ask("peak", { steps });
+  }
+
+  /** Profile one run; eager has operators to count, the others do not. */
+  async profile(stage: StageName): Promise<Profile> {
+    return this.#ask("profile", { stage });
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,13 @@
 import { availableParallelism, cpus, loadavg } from "node:os";
-import { median } from "./compare.js";
-import type { StageResult } from "./compare.js";
 import type { MemoryResult } from "./memory.js";
+import { peerTitles } from "./peers.js";
+import type { PeerName } from "./peers.js";
+import type { Profiles } from "./profile.js";
+import type { MachineRates } from "./rates.js";
 import { stageTitles } from "./stages.js";
-import type { Task, Timing } from "./stages.js";
+import type { Task } from "./stages.js";
+import type { Efficiency, StageSummary } from "./summary.js";
+import { printTable } from "./table.js";
 
 /** What was measured, where. */
 export interface Conditions {
@@ -15,12 +19,15 @@ export interface Conditions {
   /** Mean processes that wanted a core in the minute before: noise, where it is not about 0. */
   readonly load: number;
   readonly torch: string;
-  readonly reference?: Readonly<Record<string, string>>;
+  /** Of the peers' packages. */
+  readonly versions: Readonly<Record<string, string>>;
 }
 
 export interface Report {
   readonly conditions: Conditions;
-  readonly stages: readonly StageResult[];
+  readonly rates: MachineRates;
+  readonly stages: readonly StageSummary[];
+  readonly profiles?: Profiles;
   readonly memory?: MemoryResult;
   readonly addonBytes?: number;
 }
@@ -31,62 +38,126 @@ export function machine(): Pick<Conditions, "cpu" | "cores" | "load"> {
   return { cpu, cores: availableParallelism(), load: loadavg()[0] ?? NaN };
 }
 
-export function printReport({ conditions, stages, memory, addonBytes }: Report): void {
+export function printReport(report: Report): void {
+  const { conditions, rates, stages, profiles, memory, addonBytes } = report;
   printConditions(conditions);
+  printRates(conditions.threads, rates);
   if (stages.length > 0) printStages(stages);
+  if (profiles) printProfiles(profiles);
   if (memory) printMemory(memory);
   if (addonBytes !== undefined) console.log(`addon, stripped: ${megabytes(addonBytes)}`);
 }
 
 function printConditions({ task, ...conditions }: Conditions): void {
-  const { cpu, cores, threads, rounds, load, torch, reference } = conditions;
+  const { cpu, cores, threads, rounds, load, torch, versions } = conditions;
   const { seconds, steps, folder } = task;
   console.log(`${cpu}, ${cores} cores; ${threads} threads; load before: ${load.toFixed(2)}`);
   console.log(`libtorch ${torch}; ${seconds} s, ${steps} steps, ${rounds} rounds; ${folder}`);
-  if (!reference) return;
-  const versions = Object.entries(reference).map((entry) => entry.join(" "));
-  console.log(`reference: ${versions.join(", ")}`);
+  const texts = Object.entries(versions).map((entry) => entry.join(" "));
+  if (texts.length > 0) console.log(`peers: ${texts.join(", ")}`);
 }
 
-function printStages(stages: readonly StageResult[]): void {
-  const rows = stages.map(({ stage, repeats, ours, reference, ...against }) => [
-    repeats > 1 ? `${stageTitles[stage]} (mean of ${repeats})` : stageTitles[stage],
-    ...times(ours),
-    ...(reference ? [...times(reference), ...comparison(against)] : []),
+function printRates(threads: number, { all, single, fmaScaling }: MachineRates): void {
+  const both = (key: "fmaGflops" | "productGflops"): string =>
+    `${all[key].toFixed(0)} GFLOP/s with ${threads} threads, ${single[key].toFixed(0)} with 1`;
+  console.log(`${all.capability} multiply-adds in registers: ${both("fmaGflops")}`);
+  console.log(`matrix products: ${both("productGflops")}`);
+  console.log(`scaling of multiply-adds from 1 to ${threads} threads: ${fmaScaling.toFixed(2)}`);
+}
+
+function printStages(stages: readonly StageSummary[]): void {
+  const peers = [...new Set(stages.flatMap(({ against }) => against.map(({ peer }) => peer)))];
+  printTable("Medians: seconds on the clock (CPU seconds of all threads)", timeRows(stages, peers));
+  if (peers.length > 0) {
+    printTable("Ratios, peer over ours; above 1 ours is faster", ratioRows(stages, peers));
+    printTable("Distance from the first peer, relative norm", distanceRows(stages, peers));
+  }
+  printTable("Effective rates, and scaling with threads", efficiencyRows(stages));
+  for (const { stage, estimate } of stages) {
+    if (estimate) console.log(`\n${stageTitles[stage]}, ${estimate}`);
+  }
+  console.log("");
+}
+
+function title({ stage, repeats, estimate }: StageSummary): string {
+  const notes = [...(repeats > 1 ? [`mean of ${repeats}`] : []), ...(estimate ? ["estimate"] : [])];
+  return notes.length > 0 ? `${stageTitles[stage]} (${notes.join(", ")})` : stageTitles[stage];
+}
+
+type Rows = readonly (readonly string[])[];
+
+function timeRows(stages: readonly StageSummary[], peers: readonly PeerName[]): Rows {
+  const rows = stages.map((stage) => [
+    title(stage),
+    ...(["ours", ...peers] as const).map((side) => {
+      const time = stage.times[side];
+      return time ? `${digits(time.wallSeconds)} (${digits(time.cpuSeconds)})` : "";
+    }),
   ]);
-  const ratios = ["reference/ours", "by round", "CPU ratio"];
-  const both = ["reference s", "CPU s", ...ratios, "relative error"];
-  const header = ["stage", "ours s", "CPU s", ...(stages[0]?.reference ? both : [])];
+  return [["stage", "ours", ...peers.map((peer) => peerTitles[peer])], ...rows];
+}
+
+function ratioRows(stages: readonly StageSummary[], peers: readonly PeerName[]): Rows {
+  const rows = stages.map((stage) => {
+    const { best, against } = stage;
+    const found = peers.map((peer) => against.find((each) => each.peer === peer));
+    return [
+      stageTitles[stage.stage],
+      ...found.map((each) =>
+        each ? `${each.ratio.toFixed(2)} (${each.cpuRatio.toFixed(2)})` : "",
+      ),
+      best ? `${best.ratio.toFixed(2)} (${best.cpuRatio.toFixed(2)})` : "",
+      best?.peer ?? "",
+      best?.byRound.map((ratio) => ratio.toFixed(2)).join(" ") ?? "",
+    ];
+  });
+  return [["stage", ...peers, "best of them", "which", "by round"], ...rows];
+}
+
+function distanceRows(stages: readonly StageSummary[], peers: readonly PeerName[]): Rows {
+  const rows = stages.map(({ stage, distances }) => [
+    stageTitles[stage],
+    ...(["ours", ...peers] as const).map((side) => distances[side]?.toExponential(1) ?? ""),
+  ]);
+  return [["stage", "ours", ...peers], ...rows];
+}
+
+function efficiencyRows(stages: readonly StageSummary[]): Rows {
+  const counted = stages.filter(({ gigaflop }) => gigaflop !== undefined);
+  const rows = counted.map(({ stage, gigaflop = NaN, efficiency, best, scaling }) => [
+    stageTitles[stage],
+    gigaflop.toFixed(1),
+    ...rates(efficiency.ours),
+    ...(best ? rates(efficiency[best.peer]) : ["", "", ""]),
+    scaling?.toFixed(2) ?? "",
+  ]);
+  const of = (side: string): readonly string[] => [
+    `${side} GFLOP/s`,
+    "of multiply-adds",
+    "of products",
+  ];
+  return [["stage", "GFLOP", ...of("ours"), ...of("best peer"), "scaling"], ...rows];
+}
+
+function rates(efficiency: Efficiency | undefined): readonly string[] {
+  if (!efficiency) return ["", "", ""];
+  const { gflops, ofFma, ofProduct } = efficiency;
+  return [gflops.toFixed(0), ofFma.toFixed(2), ofProduct.toFixed(2)];
+}
+
+function printProfiles(profiles: Profiles): void {
+  const kinds = Object.keys(Object.values(profiles)[0] ?? {});
+  const rows = Object.entries(profiles).map(([stage, profile]) => {
+    const total = Object.values(profile).reduce((sum, time) => sum + time, 0);
+    const cells = kinds.map((kind) => {
+      const time = profile[kind] ?? 0;
+      return `${time.toFixed(1)} (${((100 * time) / total).toFixed(0)} %)`;
+    });
+    return [stage, ...cells, total.toFixed(1)];
+  });
+  const header = ["stage", ...kinds, "total"];
+  printTable("PyTorch eager by kind of operator: milliseconds (share)", [header, ...rows]);
   console.log("");
-  for (const line of table([header, ...rows])) console.log(line);
-  console.log("");
-}
-
-/** Medians on the clock and of the processors. */
-function times(timings: readonly Timing[]): readonly string[] {
-  const of = (key: keyof Timing): string =>
-    median(timings.map((timing) => timing[key])).toPrecision(4);
-  return [of("wallSeconds"), of("cpuSeconds")];
-}
-
-function comparison({
-  ratios = [],
-  cpuRatios = [],
-  relativeError = NaN,
-}: Pick<StageResult, "ratios" | "cpuRatios" | "relativeError">): readonly string[] {
-  const rounds = ratios.map((ratio) => ratio.toFixed(2)).join(" ");
-  const medians = [median(ratios).toFixed(3), rounds, median(cpuRatios).toFixed(3)];
-  return [...medians, relativeError.toExponential(1)];
-}
-
-/** Lay out rows as a Markdown table. */
-function table(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, c) => Math.max(...rows.map((row) => row[c]?.length ?? 0)));
-  const lines = rows.map(
-    (row) => `| ${row.map((cell, c) => cell.padEnd(widths[c] ?? 0)).join(" | ")} |`,
-  );
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [...lines.slice(0, 1), rule, ...lines.slice(1)];
 }
 
 function printMemory(memory: MemoryResult): void {
@@ -106,4 +177,8 @@ function printMemory(memory: MemoryResult): void {
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(0)} MB`;
+}
+
+function digits(seconds: number): string {
+  return seconds.toPrecision(3);
 }

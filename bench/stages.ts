@@ -1,5 +1,5 @@
-/** Parts of a generation that are timed on their own, and the whole. */
-export const stageNames = ["text", "unet", "vae", "vocoder", "generate"] as const;
+/** Parts of a generation that are timed on their own, the whole, and the whole at its defaults. */
+export const stageNames = ["text", "unet", "vae", "vocoder", "generate", "default"] as const;
 export type StageName = (typeof stageNames)[number];
 
 export const stageTitles: Readonly<Record<StageName, string>> = {
@@ -8,6 +8,7 @@ export const stageTitles: Readonly<Record<StageName, string>> = {
   vae: "VAE decode",
   vocoder: "vocoder",
   generate: "whole generation",
+  default: "default generation",
 };
 
 /** What a generation of every contender is asked for. */
