@@ -3,8 +3,8 @@ import { relativeDistance } from "./numbers.js";
 import type { PeerName } from "./peers.js";
 import type { Contender, StageName, Timing, Work } from "./stages.js";
 
-/** Threads of a finished parallel region spin for a moment; they must not meet the next run. */
-const pauseMilliseconds = 50;
+/** Threads of a finished region spin for up to 30 ms; they must not meet the next run. */
+const pauseMilliseconds = 100;
 /** Short stages are repeated until a measurement takes this long. */
 const leastSeconds = 1;
 /** Above this a contender computes something else, and its time means nothing. */

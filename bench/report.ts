@@ -69,7 +69,10 @@ function printStages(stages: readonly StageSummary[]): void {
   const peers = [...new Set(stages.flatMap(({ against }) => against.map(({ peer }) => peer)))];
   printTable("Medians: seconds on the clock (CPU seconds of all threads)", timeRows(stages, peers));
   if (peers.length > 0) {
-    printTable("Ratios, peer over ours; above 1 ours is faster", ratioRows(stages, peers));
+    printTable(
+      "Ratios, peer over ours (of CPU time); above 1 ours is faster",
+      ratioRows(stages, peers),
+    );
     printTable("Distance from the first peer, relative norm", distanceRows(stages, peers));
   }
   printTable("Effective rates, and scaling with threads", efficiencyRows(stages));
@@ -108,10 +111,11 @@ function ratioRows(stages: readonly StageSummary[], peers: readonly PeerName[]):
       ),
       best ? `${best.ratio.toFixed(2)} (${best.cpuRatio.toFixed(2)})` : "",
       best?.peer ?? "",
+      best?.ofFastest.toFixed(2) ?? "",
       best?.byRound.map((ratio) => ratio.toFixed(2)).join(" ") ?? "",
     ];
   });
-  return [["stage", ...peers, "best of them", "which", "by round"], ...rows];
+  return [["stage", ...peers, "best of them", "which", "of fastest", "by round"], ...rows];
 }
 
 function distanceRows(stages: readonly StageSummary[], peers: readonly PeerName[]): Rows {

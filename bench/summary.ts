@@ -11,6 +11,8 @@ export interface Against {
   readonly byRound: readonly number[];
   /** The same of CPU time, which other processes disturb less. */
   readonly cpuRatio: number;
+  /** Of the fastest rounds of both sides, which other processes disturb least. */
+  readonly ofFastest: number;
 }
 
 /** Work done per second, and how much of it the machine could do at best. */
@@ -76,7 +78,10 @@ function compare(peer: PeerName, sides: StageTimings["sides"]): Against {
   const [ours, theirs] = [sides.get("ours"), sides.get(peer)];
   const byRound = ratios(ours, theirs, "wallSeconds");
   const cpuRatio = median(ratios(ours, theirs, "cpuSeconds"));
-  return { peer, ratio: median(byRound), byRound, cpuRatio };
+  const fastest = (timings: readonly Timing[] = []): number =>
+    Math.min(...timings.map(({ wallSeconds }) => wallSeconds));
+  const ofFastest = fastest(theirs) / fastest(ours);
+  return { peer, ratio: median(byRound), byRound, cpuRatio, ofFastest };
 }
 
 /** Theirs over ours, round by round; an estimate stands against every round. */
