@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/dispatch.h"
+#include "nn/packing.h"
 
 namespace musicldm::nn {
 
@@ -34,8 +35,6 @@ kernels::Conv1dShape transposed_shape(const Conv1dOptions& o) {
           .before = taps - 1};
 }
 
-int64_t version(const at::Tensor& x) { return x.is_inference() ? 0 : x._version(); }
-
 }  // namespace
 
 PackedConv1d::PackedConv1d(const Conv1d& layer, double scale)
@@ -43,14 +42,16 @@ PackedConv1d::PackedConv1d(const Conv1d& layer, double scale)
       options_(layer.options()),
       transposed_(false),
       scale_(scale),
-      shape_(plain_shape(options_)) {}
+      shape_(plain_shape(options_)),
+      kept_(layer.packed) {}
 
 PackedConv1d::PackedConv1d(const ConvTranspose1d& layer, double scale)
     : layer_(layer),
       options_(layer.options()),
       transposed_(true),
       scale_(scale),
-      shape_(transposed_shape(options_)) {}
+      shape_(transposed_shape(options_)),
+      kept_(layer.packed) {}
 
 int64_t PackedConv1d::output_count(int64_t count) const {
   const auto& o = options_;
@@ -65,28 +66,19 @@ int64_t PackedConv1d::output_floats(int64_t count) const {
 
 float* PackedConv1d::forward(const Samples& input, double slope, const PackedOutput& output) {
   const kernels::Conv1dMethod method = method_for(input.count);
-  const Key key{.weight = layer_.weight.const_data_ptr(),
-                .bias = layer_.bias.const_data_ptr(),
-                .versions = version(layer_.weight) + version(layer_.bias),
-                .kernels = &kernels::kernels(),
-                .packing = packing(),
-                .transform = method.transform};
-  kernels::PackedConv1d passing;
-  if (!method.keep) {
-    passing = pack(method);
-  } else if (!(key == key_)) {
-    packed_ = {};
-    packed_ = pack(method);
-    key_ = key;
-  }
-  kernels::run_conv1d(method.keep ? packed_ : passing,
-                      {.input = input.data,
-                       .in_count = input.count,
-                       .count = output_floats(input.count) / shape_.out_channels,
-                       .slope = static_cast<float>(slope),
-                       .output = output.data,
-                       .residual = output.residual,
-                       .accumulate = output.accumulate});
+  const PackStamp stamp({layer_.weight, layer_.bias});
+  const bool fits = kept_ && kept_->stamp == stamp && kept_->packed.method == method;
+  if (!fits) kept_.reset();
+  const auto weights =
+      fits ? kept_ : std::make_shared<Conv1dWeights>(Conv1dWeights{stamp, pack(method)});
+  if (method.keep) kept_ = weights;
+  kernels::run_conv1d(weights->packed, {.input = input.data,
+                                        .in_count = input.count,
+                                        .count = output_floats(input.count) / shape_.out_channels,
+                                        .slope = static_cast<float>(slope),
+                                        .output = output.data,
+                                        .residual = output.residual,
+                                        .accumulate = output.accumulate});
   return output.data + (transposed_ ? options_.padding * options_.out_channels : 0);
 }
 

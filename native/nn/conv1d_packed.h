@@ -3,7 +3,7 @@
 
 #include "kernels/cpu/conv1d.h"
 #include "nn/layers.h"
-#include "nn/packing.h"
+#include "nn/packed_weights.h"
 
 namespace musicldm::nn {
 
@@ -19,8 +19,13 @@ struct PackedOutput {
   bool accumulate = false;          // adds to what data holds
 };
 
+struct Conv1dWeights {
+  PackStamp stamp;
+  kernels::PackedConv1d packed;
+};
+
 // Packs when it first runs, and again when the weights, the processor's kernels or the packing
-// policy have changed. The layer has to outlive it.
+// policy have changed. The packed weights are kept by the layer, which has to outlive this.
 class PackedConv1d {
  public:
   // The layer's weights are multiplied by `scale`, its bias is not. Stride 1.
@@ -37,15 +42,6 @@ class PackedConv1d {
   float* forward(const Samples& input, double slope, const PackedOutput& output);
 
  private:
-  struct Key {
-    const void* weight = nullptr;
-    const void* bias = nullptr;
-    int64_t versions = 0;
-    const kernels::KernelTable* kernels = nullptr;
-    Packing packing = Packing::kNone;
-    int64_t transform = 0;
-    bool operator==(const Key&) const = default;
-  };
   kernels::Conv1dMethod method_for(int64_t count) const;
   at::Tensor plain_weight() const;
   kernels::PackedConv1d pack(const kernels::Conv1dMethod& method) const;
@@ -55,8 +51,7 @@ class PackedConv1d {
   bool transposed_;
   double scale_;
   kernels::Conv1dShape shape_;
-  Key key_;
-  kernels::PackedConv1d packed_;
+  std::shared_ptr<Conv1dWeights>& kept_;  // in the layer
 };
 
 // Whether a module runs on packed weights now: the policy allows it, its parameters and x are

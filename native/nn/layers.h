@@ -19,6 +19,7 @@ namespace musicldm::nn {
 
 class PackedLinear;
 struct PackedConv2d;
+struct Conv1dWeights;
 
 // While alive on this thread, convolutions treat time (the last axis of Conv1d, H of Conv2d) as a
 // circle, so that the end of a clip joins its start.
@@ -146,6 +147,9 @@ class Conv1d : public Layer {
   explicit Conv1d(const Conv1dOptions& options);
   at::Tensor forward(const at::Tensor& x) const;  // [B, C, T] -> [B, C', T']
   const Conv1dOptions& options() const { return options_; }
+  void drop_packed() override { packed.reset(); }
+  // What PackedConv1d keeps of this layer.
+  mutable std::shared_ptr<Conv1dWeights> packed;
 
  private:
   Conv1dOptions options_;
@@ -157,6 +161,9 @@ class ConvTranspose1d : public Layer {
   explicit ConvTranspose1d(const Conv1dOptions& options);
   at::Tensor forward(const at::Tensor& x) const;  // [B, C, T] -> [B, C', T']
   const Conv1dOptions& options() const { return options_; }
+  void drop_packed() override { packed.reset(); }
+  // What PackedConv1d keeps of this layer.
+  mutable std::shared_ptr<Conv1dWeights> packed;
 
  private:
   Conv1dOptions options_;

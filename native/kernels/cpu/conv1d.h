@@ -20,6 +20,7 @@ struct Conv1dMethod {
   int64_t transform = 0;  // samples of a Fourier tile, or 0 for sums over taps
   int64_t fold = 1;       // of sums: outputs that share a row, where there are few channels
   bool keep = true;       // whether packed weights are worth their memory
+  bool operator==(const Conv1dMethod&) const = default;
 };
 
 struct Conv1dJob {

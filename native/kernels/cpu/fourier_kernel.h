@@ -8,6 +8,21 @@
 
 namespace musicldm::kernels::MUSICLDM_ISA {
 
+// An index that is known at compile time.
+template <int K>
+struct Index {
+  static constexpr int value = K;
+};
+
+// Calls body(Index<k>) for k from First to Last - 1, as straight code.
+template <int First, int Last, class Body>
+[[gnu::always_inline]] inline void each(const Body& body) {
+  if constexpr (First < Last) {
+    body(Index<First>{});
+    each<First + 1, Last>(body);
+  }
+}
+
 // Half of the spectrum of N real samples; imaginary[0] and imaginary[N / 2] are zero and unused.
 template <int N>
 struct Spectrum {
@@ -17,17 +32,13 @@ struct Spectrum {
 
 // exp(-2 pi i k / N) = scale * (1 - i ratio), or scale * (ratio - i) in the steeper half of the
 // quarter, so that a rotation costs four multiply-adds and its ratio never exceeds 1.
-template <int N>
+template <int N, int K>
 struct Rotation {
-  explicit constexpr Rotation(int k)
-      : steep(8 * k > N),
-        scale(static_cast<float>(steep ? sine(k) : cosine(k))),
-        ratio(static_cast<float>(steep ? cosine(k) / sine(k) : sine(k) / cosine(k))) {}
-  static constexpr double cosine(int k) { return kQuarterCosine[k * kLargestTransform / N]; }
-  static constexpr double sine(int k) { return cosine(N / 4 - k); }
-  bool steep;
-  float scale;
-  float ratio;
+  static constexpr double kCosine = kQuarterCosine[K * kLargestTransform / N];
+  static constexpr double kSine = kQuarterCosine[(N / 4 - K) * kLargestTransform / N];
+  static constexpr bool kSteep = 8 * K > N;
+  static constexpr float kScale = static_cast<float>(kSteep ? kSine : kCosine);
+  static constexpr float kRatio = static_cast<float>(kSteep ? kCosine / kSine : kSine / kCosine);
 };
 
 // Decimation in time; sample i is load(i).
@@ -40,23 +51,25 @@ template <int N, class Load>
   } else {
     constexpr int kHalf = N / 2, kQuarter = N / 4;
     Spectrum<kHalf> even, odd;
-    forward<kHalf>([&](int i) { return load(2 * i); }, even);
-    forward<kHalf>([&](int i) { return load(2 * i + 1); }, odd);
+    forward<kHalf>(
+        [&](int i) __attribute__((always_inline)) { return load(2 * i); }, even);
+    forward<kHalf>(
+        [&](int i) __attribute__((always_inline)) { return load(2 * i + 1); }, odd);
     out.real[0] = even.real[0] + odd.real[0];
     out.real[kHalf] = even.real[0] - odd.real[0];
     out.real[kQuarter] = even.real[kQuarter];
     out.imaginary[kQuarter] = -odd.real[kQuarter];
-#pragma GCC unroll 32
-    for (int k = 1; k < kQuarter; ++k) {
-      const Rotation<N> turn(k);
+    each<1, kQuarter>([&](auto index) __attribute__((always_inline)) {
+      constexpr int k = decltype(index)::value;
+      using Turn = Rotation<N, k>;
       const Vec a = odd.real[k], b = odd.imaginary[k];
-      const Vec real = turn.steep ? a * turn.ratio + b : a + b * turn.ratio;
-      const Vec imaginary = turn.steep ? b * turn.ratio - a : b - a * turn.ratio;
-      out.real[k] = even.real[k] + turn.scale * real;
-      out.imaginary[k] = even.imaginary[k] + turn.scale * imaginary;
-      out.real[kHalf - k] = even.real[k] - turn.scale * real;
-      out.imaginary[kHalf - k] = turn.scale * imaginary - even.imaginary[k];
-    }
+      const Vec real = Turn::kSteep ? a * Turn::kRatio + b : a + b * Turn::kRatio;
+      const Vec imaginary = Turn::kSteep ? b * Turn::kRatio - a : b - a * Turn::kRatio;
+      out.real[k] = even.real[k] + Turn::kScale * real;
+      out.imaginary[k] = even.imaginary[k] + Turn::kScale * imaginary;
+      out.real[kHalf - k] = even.real[k] - Turn::kScale * real;
+      out.imaginary[kHalf - k] = Turn::kScale * imaginary - even.imaginary[k];
+    });
   }
 }
 
@@ -73,18 +86,20 @@ template <int N, class Save>
     odd.real[0] = in.real[0] - in.real[kHalf];
     even.real[kQuarter] = in.real[kQuarter] + in.real[kQuarter];
     odd.real[kQuarter] = -(in.imaginary[kQuarter] + in.imaginary[kQuarter]);
-#pragma GCC unroll 32
-    for (int k = 1; k < kQuarter; ++k) {
-      const Rotation<N> turn(k);
+    each<1, kQuarter>([&](auto index) __attribute__((always_inline)) {
+      constexpr int k = decltype(index)::value;
+      using Turn = Rotation<N, k>;
       even.real[k] = in.real[k] + in.real[kHalf - k];
       even.imaginary[k] = in.imaginary[k] - in.imaginary[kHalf - k];
-      const Vec a = turn.scale * (in.real[k] - in.real[kHalf - k]);
-      const Vec b = turn.scale * (in.imaginary[k] + in.imaginary[kHalf - k]);
-      odd.real[k] = turn.steep ? a * turn.ratio - b : a - b * turn.ratio;
-      odd.imaginary[k] = turn.steep ? b * turn.ratio + a : b + a * turn.ratio;
-    }
-    backward<kHalf>(even, [&](int i, Vec value) { save(2 * i, value); });
-    backward<kHalf>(odd, [&](int i, Vec value) { save(2 * i + 1, value); });
+      const Vec a = Turn::kScale * (in.real[k] - in.real[kHalf - k]);
+      const Vec b = Turn::kScale * (in.imaginary[k] + in.imaginary[kHalf - k]);
+      odd.real[k] = Turn::kSteep ? a * Turn::kRatio - b : a - b * Turn::kRatio;
+      odd.imaginary[k] = Turn::kSteep ? b * Turn::kRatio + a : b + a * Turn::kRatio;
+    });
+    backward<kHalf>(
+        even, [&](int i, Vec value) __attribute__((always_inline)) { save(2 * i, value); });
+    backward<kHalf>(
+        odd, [&](int i, Vec value) __attribute__((always_inline)) { save(2 * i + 1, value); });
   }
 }
 
@@ -95,23 +110,28 @@ void transform_samples(const FourierInputTask& task) {
     const int64_t left = task.channels - c;
     Spectrum<N> bins;
     if (left >= kLanes) {
-      forward<N>([&](int i) { return leaky(load(from + i * task.sample_stride), task.slope); },
-                 bins);
+      forward<N>(
+          [&](int i) __attribute__((always_inline)) {
+            return leaky(load(from + i * task.sample_stride), task.slope);
+          },
+          bins);
     } else {
       forward<N>(
-          [&](int i) { return leaky(load_part(from + i * task.sample_stride, left), task.slope); },
+          [&](int i) __attribute__((always_inline)) {
+            return leaky(load_part(from + i * task.sample_stride, left), task.slope);
+          },
           bins);
     }
     float* to = task.to + c;
     store(to, bins.real[0]);
     store(to + task.plane_stride, bins.real[N / 2]);
-#pragma GCC unroll 32
-    for (int k = 1; k < N / 2; ++k) {
+    each<1, N / 2>([&](auto index) __attribute__((always_inline)) {
+      constexpr int k = decltype(index)::value;
       float* plane = to + (3 * k - 1) * task.plane_stride;
       store(plane, bins.real[k] + bins.imaginary[k]);
       store(plane + task.plane_stride, bins.real[k]);
       store(plane + 2 * task.plane_stride, bins.imaginary[k]);
-    }
+    });
   }
 }
 
@@ -122,15 +142,16 @@ void transform_products(const FourierOutputTask& task) {
     Spectrum<N> bins;
     bins.real[0] = load(from);
     bins.real[N / 2] = load(from + task.plane_stride);
-#pragma GCC unroll 32
-    for (int k = 1; k < N / 2; ++k) {
+    each<1, N / 2>([&](auto index) __attribute__((always_inline)) {
+      constexpr int k = decltype(index)::value;
       const float* plane = from + (3 * k - 1) * task.plane_stride;
       const Vec shared = load(plane);
       bins.real[k] = shared - load(plane + 2 * task.plane_stride);
       bins.imaginary[k] = shared + load(plane + task.plane_stride);
-    }
+    });
     Vec samples[N];
-    backward<N>(bins, [&](int i, Vec value) { samples[i] = value; });
+    backward<N>(
+        bins, [&](int i, Vec value) __attribute__((always_inline)) { samples[i] = value; });
     const int64_t left = task.columns - c;
     const Vec bias = task.bias ? load_part(task.bias + c, left) : Vec{};
     for (int64_t i = 0; i < task.count; ++i) {
@@ -152,20 +173,21 @@ void transform_taps(const FourierWeightsTask& task) {
       for (int64_t tap = 0; tap < task.taps; ++tap) taps[tap][j] = from[tap];
     }
     Spectrum<N> bins;
-    forward<N>([&](int i) { return taps[i]; }, bins);
+    forward<N>(
+        [&](int i) __attribute__((always_inline)) { return taps[i]; }, bins);
     // The conjugate, because layers correlate, and the scale of the inverse.
     constexpr float kScale = 1.0F / N;
     float* to = task.to + c;
     store(to, kScale * bins.real[0]);
     store(to + task.plane_stride, kScale * bins.real[N / 2]);
-#pragma GCC unroll 32
-    for (int k = 1; k < N / 2; ++k) {
+    each<1, N / 2>([&](auto index) __attribute__((always_inline)) {
+      constexpr int k = decltype(index)::value;
       float* plane = to + (3 * k - 1) * task.plane_stride;
       const Vec real = kScale * bins.real[k], imaginary = -kScale * bins.imaginary[k];
       store(plane, real);
       store(plane + task.plane_stride, imaginary - real);
       store(plane + 2 * task.plane_stride, real + imaginary);
-    }
+    });
   }
 }
 
