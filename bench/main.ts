@@ -5,6 +5,8 @@ import { join, resolve } from "node:path";
 import { callSync, setThreads } from "../lib/runtime/native.js";
 import { compareStage } from "./compare.js";
 import type { StageTimings } from "./compare.js";
+import { timeConv3x3 } from "./conv3x3.js";
+import type { Conv3x3Result } from "./conv3x3.js";
 import { openField, openReference } from "./field.js";
 import type { OpenField, Setting } from "./field.js";
 import { makeInputs } from "./inputs.js";
@@ -21,7 +23,7 @@ import type { Profiles } from "./profile.js";
 import type { MachineRates } from "./rates.js";
 import { machine, printReport } from "./report.js";
 import type { Report } from "./report.js";
-import { stageTitles } from "./stages.js";
+import { stageNames, stageTitles } from "./stages.js";
 import { summarize } from "./summary.js";
 import type { StageSummary } from "./summary.js";
 import { countWork } from "./work.js";
@@ -47,24 +49,30 @@ async function bench(setting: Setting): Promise<Report> {
 interface Timed {
   readonly stages: readonly StageSummary[];
   readonly rates: MachineRates;
+  readonly conv3x3?: readonly Conv3x3Result[];
   readonly profiles?: Profiles;
   /** Of the peers' packages. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
 async function timeStages(setting: Setting, inputs: Inputs): Promise<Timed> {
-  const { flags } = setting;
+  const { flags, scratch: folder } = setting;
   await using open = await openField(setting, inputs);
   const timings = await runStages(flags, open);
-  if (timings.length === 0) await open.meter.measure();
-  const rates = open.meter.result;
-  const work = countWork(open.ours.networks, inputs, flags.steps);
+  const { networks } = open.ours;
+  const work = countWork(networks, inputs, flags.steps);
   const eager = open.references.get("eager");
-  const profiles = flags.profile && eager ? await profileStages(eager) : undefined;
+  const options = { eager, meter: open.meter, rounds: flags.rounds, folder };
+  const hasConv3x3 = flags.stages.includes("conv3x3");
+  if (hasConv3x3) console.error("3×3 convolutions ...");
+  const conv3x3 = hasConv3x3 ? await timeConv3x3(networks, inputs, options) : undefined;
+  const rates = open.meter.result;
+  const profiles = flags.profile ? await profileStages(open.ours, eager) : undefined;
   const versions = [...open.references.values()].map((reference) => reference.versions);
   return {
     stages: timings.map((each) => summarize(each, work[each.stage], rates)),
     rates,
+    ...(conv3x3 && { conv3x3 }),
     ...(profiles && { profiles }),
     versions: Object.assign({}, ...versions) as Readonly<Record<string, string>>,
   };
@@ -72,7 +80,7 @@ async function timeStages(setting: Setting, inputs: Inputs): Promise<Timed> {
 
 async function runStages(flags: Flags, { field }: OpenField): Promise<readonly StageTimings[]> {
   const done: StageTimings[] = [];
-  for (const stage of flags.stages) {
+  for (const stage of stageNames.filter((name) => flags.stages.includes(name))) {
     console.error(`${stageTitles[stage]} ...`);
     if (stage !== "default") done.push(await compareStage(stage, field, flags));
     else if (flags.fullDefault) done.push(await runDefault(field));

@@ -5,6 +5,7 @@ import type { GenerateOptions } from "../lib/musicldm/types.js";
 import { setThreads } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import type { Inputs } from "./inputs.js";
+import { stopwatch } from "./stopwatch.js";
 import type { Contender, StageName, Task, Timing, Work } from "./stages.js";
 
 /** A middle timestep. */
@@ -32,15 +33,13 @@ export class Ours implements Contender, Disposable {
   }
 
   async run({ stage, repeats, steps }: Work): Promise<Timing> {
-    const [start, startCpu] = [process.hrtime.bigint(), process.cpuUsage()];
+    const elapsed = stopwatch();
     for (let i = 0; i < repeats; i += 1) {
       const output = await this.#forward(stage, steps);
       this.#outputs.get(stage)?.dispose();
       this.#outputs.set(stage, output);
     }
-    const { user, system } = process.cpuUsage(startCpu);
-    const wallSeconds = Number(process.hrtime.bigint() - start) / 1e9;
-    return { wallSeconds: wallSeconds / repeats, cpuSeconds: (user + system) / 1e6 / repeats };
+    return elapsed(repeats);
   }
 
   /** The networks themselves, opened. */

@@ -1,7 +1,7 @@
 """Run the reference implementation, on behalf of main.ts.
 
 One JSON request per line on standard input, one JSON reply per line on standard output: `load`,
-`run`, `output`, `profile` and `peak`. Nothing is computed between requests.
+`run`, `convolve`, `output`, `profile` and `peak`. Nothing is computed between requests.
 Ran with torch 2.13.0 (CPU), diffusers 0.42.1, transformers 5.23.0, safetensors 0.8.0,
 onnxruntime 1.32.0, onnx 1.23.2, onnxscript 0.7.2.
 """
@@ -102,9 +102,21 @@ class Reference:
 
     def run(self, stage, repeats, steps):
         """Time a stage; return the mean of the repeats."""
+        return self.timed(stage, lambda: self.forward(stage, steps), repeats)
+
+    def convolve(self, path, stride, repeats):
+        """Time a convolution alone, on the tensors of a file; return the mean of the repeats."""
+        given = load_file(path)
+        x, weight, bias = given["x"], given["weight"], given["bias"]
+        padding = weight.shape[-1] // 2
+        conv2d = torch.nn.functional.conv2d
+        return self.timed("convolution", lambda: conv2d(x, weight, bias, stride, padding), repeats)
+
+    def timed(self, name, function, repeats):
+        """Time a function and keep its last output; return the mean of the repeats."""
         wall, cpu = time.perf_counter(), time.process_time()
         for _ in range(repeats):
-            self.outputs[stage] = self.forward(stage, steps)
+            self.outputs[name] = function()
         return {
             "wallSeconds": (time.perf_counter() - wall) / repeats,
             "cpuSeconds": (time.process_time() - cpu) / repeats,

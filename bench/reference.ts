@@ -90,7 +90,12 @@ export class Reference implements Contender, AsyncDisposable {
     return this.#ask("run", work);
   }
 
-  async output(stage: StageName): Promise<Float32Array> {
+  /** Time conv2d alone, on the tensors of a file. */
+  async convolve(work: { path: string; stride: number; repeats: number }): Promise<Timing> {
+    return this.#ask("convolve", work);
+  }
+
+  async output(stage: StageName | "convolution"): Promise<Float32Array> {
     const path = join(this.#folder, `${stage}.safetensors`);
     await this.#ask("output", { stage, path });
     using content = await readSafetensors(path);

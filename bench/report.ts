@@ -1,8 +1,9 @@
 import { availableParallelism, cpus, loadavg } from "node:os";
+import type { Conv3x3Result } from "./conv3x3.js";
 import type { MemoryResult } from "./memory.js";
 import { peerTitles } from "./peers.js";
 import type { PeerName } from "./peers.js";
-import type { Profiles } from "./profile.js";
+import type { Profiles, StageProfiles } from "./profile.js";
 import type { MachineRates } from "./rates.js";
 import { stageTitles } from "./stages.js";
 import type { Task } from "./stages.js";
@@ -27,6 +28,7 @@ export interface Report {
   readonly conditions: Conditions;
   readonly rates: MachineRates;
   readonly stages: readonly StageSummary[];
+  readonly conv3x3?: readonly Conv3x3Result[];
   readonly profiles?: Profiles;
   readonly memory?: MemoryResult;
   readonly addonBytes?: number;
@@ -39,10 +41,11 @@ export function machine(): Pick<Conditions, "cpu" | "cores" | "load"> {
 }
 
 export function printReport(report: Report): void {
-  const { conditions, rates, stages, profiles, memory, addonBytes } = report;
+  const { conditions, rates, stages, conv3x3, profiles, memory, addonBytes } = report;
   printConditions(conditions);
   printRates(conditions.threads, rates);
   if (stages.length > 0) printStages(stages);
+  if (conv3x3) printConv3x3(conv3x3, rates);
   if (profiles) printProfiles(profiles);
   if (memory) printMemory(memory);
   if (addonBytes !== undefined) console.log(`addon, stripped: ${megabytes(addonBytes)}`);
@@ -149,7 +152,55 @@ function rates(efficiency: Efficiency | undefined): readonly string[] {
   return [gflops.toFixed(0), ofFma.toFixed(2), ofProduct.toFixed(2)];
 }
 
-function printProfiles(profiles: Profiles): void {
+function printConv3x3(results: readonly Conv3x3Result[], { all }: MachineRates): void {
+  const cells = (result: Omit<Conv3x3Result, "network" | "shape" | "count">) => {
+    const { gigaflop, seconds, eagerSeconds, ratio, distance } = result;
+    const gflops = gigaflop / seconds;
+    return [
+      (1000 * seconds).toPrecision(3),
+      gflops.toFixed(0),
+      (gflops / all.fmaGflops).toFixed(2),
+      eagerSeconds === undefined ? "" : (gigaflop / eagerSeconds).toFixed(0),
+      ratio?.toFixed(2) ?? "",
+      distance?.toExponential(1) ?? "",
+    ];
+  };
+  const rows = results.map((result) => [conv3x3Title(result), `${result.count}`, ...cells(result)]);
+  const sums = (["unet", "vae"] as const).map((network) => {
+    const sum = sumConv3x3(results.filter((result) => result.network === network));
+    return [`${network}, all`, `${sum.count}`, ...cells(sum)];
+  });
+  const header = ["batch, channels, map", "times", "ours ms", "GFLOP/s", "of multiply-adds"];
+  const eager = ["eager GFLOP/s", "eager/ours", "distance"];
+  printTable("3×3 convolutions alone, effective rates", [[...header, ...eager], ...rows, ...sums]);
+}
+
+function conv3x3Title({ network, shape }: Conv3x3Result): string {
+  const { batch, inChannels, outChannels, stride, frames, bins } = shape;
+  const strided = stride > 1 ? `, stride ${stride}` : "";
+  return `${network}: ${batch}, ${inChannels} → ${outChannels}, ${frames}×${bins}${strided}`;
+}
+
+/** All convolutions of a network together. */
+function sumConv3x3(results: readonly Conv3x3Result[]) {
+  const sum = (of: (result: Conv3x3Result) => number): number =>
+    results.reduce((total, result) => total + result.count * of(result), 0);
+  const [seconds, eagerSeconds] = [
+    sum((result) => result.seconds),
+    sum((result) => result.eagerSeconds ?? NaN),
+  ];
+  const against = Number.isNaN(eagerSeconds) ? {} : { eagerSeconds, ratio: eagerSeconds / seconds };
+  return { count: sum(() => 1), gigaflop: sum((result) => result.gigaflop), seconds, ...against };
+}
+
+function printProfiles({ ours, eager }: Profiles): void {
+  const title = (side: string): string => `${side} by kind of operator: milliseconds (share)`;
+  printTable(title("Ours"), profileRows(ours));
+  if (eager) printTable(title("PyTorch eager"), profileRows(eager));
+  console.log("");
+}
+
+function profileRows(profiles: StageProfiles): Rows {
   const kinds = Object.keys(Object.values(profiles)[0] ?? {});
   const rows = Object.entries(profiles).map(([stage, profile]) => {
     const total = Object.values(profile).reduce((sum, time) => sum + time, 0);
@@ -159,9 +210,7 @@ function printProfiles(profiles: Profiles): void {
     });
     return [stage, ...cells, total.toFixed(1)];
   });
-  const header = ["stage", ...kinds, "total"];
-  printTable("PyTorch eager by kind of operator: milliseconds (share)", [header, ...rows]);
-  console.log("");
+  return [["stage", ...kinds, "total"], ...rows];
 }
 
 function printMemory(memory: MemoryResult): void {

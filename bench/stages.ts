@@ -2,6 +2,10 @@
 export const stageNames = ["text", "unet", "vae", "vocoder", "generate", "default"] as const;
 export type StageName = (typeof stageNames)[number];
 
+/** What `--stages` takes: the 3×3 convolutions alone are measured as well. */
+export const sectionNames = [...stageNames, "conv3x3"] as const;
+export type SectionName = (typeof sectionNames)[number];
+
 export const stageTitles: Readonly<Record<StageName, string>> = {
   text: "text encoding",
   unet: "guided UNet step",
