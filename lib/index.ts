@@ -30,7 +30,7 @@ export type { KeptPrediction, UNetOptions, UNetPasses } from "./diffusion/unet.j
 export { DeepCache } from "./diffusion/deep-cache.js";
 export type { DeepCacheSettings } from "./diffusion/deep-cache.js";
 export { Module } from "./nn/module.js";
-export type { ModuleLoadOptions, ModulePlace, NamedTensors } from "./nn/module.js";
+export type { ModuleLoadOptions, ModulePlace, NamedTensors, Packing } from "./nn/module.js";
 
 export { createPlan, defaultSampler, defaultSolver, defaultSteps } from "./diffusion/plan.js";
 export type {

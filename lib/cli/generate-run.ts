@@ -52,12 +52,13 @@ async function compute(
   call: CallOptions,
 ): Promise<GenerationResult> {
   const { MusicLDM } = await import("../musicldm/musicldm.js");
-  const { device, dtype, attentionHeads } = flags;
+  const { device, dtype, attentionHeads, packing } = flags;
   using model = await MusicLDM.fromPretrained(request.model, {
     ...call,
     ...(device && { device }),
     ...(dtype && { dtype }),
     ...(attentionHeads && { attentionHeads }),
+    ...(packing && { packing }),
   });
   return await apply(model, request, flags.latents, call);
 }

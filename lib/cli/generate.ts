@@ -53,6 +53,7 @@ export interface GenerateFlags {
   readonly device?: string;
   readonly dtype?: NonNullable<LoadOptions["dtype"]>;
   readonly attentionHeads?: NonNullable<LoadOptions["attentionHeads"]>;
+  readonly packing?: NonNullable<LoadOptions["packing"]>;
   readonly threads?: number;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -165,6 +166,13 @@ function addMachine(command: Command): void {
     .option("--device <name>", "cpu, cuda or cuda:N (default: cpu)", parseDevice)
     .addOption(
       new Option("--dtype <type>", "arithmetic").choices(["float32", "float16", "bfloat16"]),
+    )
+    .addOption(
+      new Option("--packing <kind>", "speed or memory: copies of the weights on a CPU").choices([
+        "fast",
+        "compact",
+        "none",
+      ]),
     )
     .addOption(
       new Option("--attention-heads <rule>", "as the folder says, or as trained").choices([

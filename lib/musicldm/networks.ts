@@ -8,7 +8,8 @@ import type { SchedulerConfig } from "../diffusion/scheduler-config.js";
 import { UNet } from "../diffusion/unet.js";
 import { Autoencoder } from "../latent/autoencoder.js";
 import { Vocoder } from "../latent/vocoder.js";
-import type { Module } from "../nn/module.js";
+import { packings } from "../nn/module.js";
+import type { Module, Packing } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { requireDevice } from "../runtime/devices.js";
 import { expected } from "../runtime/errors.js";
@@ -37,6 +38,7 @@ export async function openNetworks(
 ): Promise<Networks> {
   requireKnown(options);
   const { device = "cpu", dtype = "float32", attentionHeads = "config", signal } = options;
+  const packing = checkPacking(options.packing);
   if (!dtypes.includes(dtype)) {
     throw expected("E_ARGUMENT", `one of ${dtypes.join(", ")}`, "dtype", dtype);
   }
@@ -49,7 +51,7 @@ export async function openNetworks(
   }
   const folder = await openFolder(path, { attentionHeads });
   const scheduler = parseSchedulerConfig(folder.scheduler);
-  const place = { device, dtype, signal };
+  const place = { device, dtype, packing, signal };
   const opened: Module[] = [];
   const open = async <T extends Module>(module: T, component: Component<unknown>): Promise<T> => {
     opened.push(module);
@@ -72,7 +74,12 @@ export async function openNetworks(
   }
 }
 
-const optionNames = ["device", "dtype", "attentionHeads", "signal", "onProgress"];
+const optionNames = ["device", "dtype", "attentionHeads", "packing", "signal", "onProgress"];
+
+function checkPacking(packing: Packing = "fast"): Packing {
+  if (packings.includes(packing)) return packing;
+  throw expected("E_ARGUMENT", `one of ${packings.join(", ")}`, "packing", packing);
+}
 
 function requireKnown(options: object): void {
   const unknown = Object.keys(options).filter((name) => !optionNames.includes(name));
@@ -83,15 +90,17 @@ function requireKnown(options: object): void {
 interface Place extends CallOptions {
   readonly device: string;
   readonly dtype: DType;
+  readonly packing: Packing;
 }
 
 async function fill(
   module: Module,
   component: Component<unknown>,
-  { device, dtype, signal }: Place,
+  { device, dtype, packing, signal }: Place,
 ): Promise<void> {
   using checkpoint = await openWeights(component.weights);
   await module.load(checkpoint, { dtype, ...(signal && { signal }) });
   await module.eval();
+  await module.pack(packing);
   if (device !== "cpu") await module.to({ device });
 }

@@ -21,7 +21,7 @@ const { solver: scheduler, steps, sigmas } = defaultSampler;
 
 /** The choice is explained by the table in docs/solvers.md. */
 export const qualities: Readonly<Record<Quality, Sampler>> = {
-  draft: { scheduler, steps: 10, sigmas },
+  draft: { scheduler, steps: 10, sigmas, deepCache: { interval: 2, branch: 3 } },
   standard: { scheduler, steps, sigmas },
   reference: { scheduler: "ddim", steps: defaultSteps("ddim") },
 };

@@ -3,6 +3,7 @@ import { createPlan } from "../diffusion/plan.js";
 import type { NoiseLevel } from "../diffusion/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
+import { BlockHold } from "../runtime/blocks.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { embedPrompts } from "./conditioning.js";
 import type { Conditioning } from "./conditioning.js";
@@ -60,6 +61,7 @@ export async function run(
   const size = options.batchSize ?? (networks.device === "cpu" ? 1 : items.length);
   const batches = batchesOf(items, size);
   const results = new Results(networks, options, runPlan, items.length);
+  const blocks = await BlockHold.create();
   try {
     for (const [index, batch] of batches.entries()) {
       const progress = spread(call, index, batches.length);
@@ -73,6 +75,8 @@ export async function run(
   } catch (error) {
     results.dispose();
     throw error;
+  } finally {
+    blocks.dispose();
   }
 }
 

@@ -1,5 +1,6 @@
 import type { DeepCacheSettings } from "../diffusion/deep-cache.js";
 import type { SolverName } from "../diffusion/solvers/index.js";
+import type { Packing } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { GuidanceInterval } from "./guided.js";
@@ -19,6 +20,12 @@ export interface LoadOptions {
    * channels a head, as the network was trained. Default `"config"`.
    */
   readonly attentionHeads?: "config" | "trained";
+  /**
+   * What inference on the CPU in float32 keeps of the weights: `"fast"` packs them for the fastest
+   * algorithm of each layer, `"compact"` for algorithms that need no more memory than the weights,
+   * `"none"` leaves them to libtorch's operators. Default `"fast"`.
+   */
+  readonly packing?: Packing;
 }
 
 /** Settings that `generate` and `edit` share. */

@@ -23,12 +23,15 @@ export interface ModulePlace {
   readonly dtype?: DType;
 }
 
+/** @internal */
+export const packings = ["none", "compact", "fast"] as const;
+
 /**
  * What inference may keep beside the weights: nothing (`"none"`: libtorch's operators), packed copies
  * about as large as they are (`"compact"`), or whatever is fastest (`"fast"`), which can be several
  * times as large.
  */
-export type Packing = "none" | "compact" | "fast";
+export type Packing = (typeof packings)[number];
 
 /**
  * A network with named parameters. A new one has none of their values: `load` or `initialise` it

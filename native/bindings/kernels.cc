@@ -1,5 +1,6 @@
 // Ops that say and choose which kernels run.
 #include "kernels/cpu/dispatch.h"
+#include "kernels/profile.h"
 #include "runtime/registry.h"
 
 namespace musicldm::bindings {
@@ -24,10 +25,33 @@ Value select_capability(const Args& args) {
   return Value();
 }
 
+// profile() -> { operator: { calls, seconds } } since the start or the last reset_profile
+Value profile(const Args&) {
+  runtime::Map result;
+  for (size_t i = 0; i < kernels::kOperatorNames.size(); ++i) {
+    const kernels::OperatorTotal& total = kernels::operator_totals()[i];
+    result.emplace(kernels::kOperatorNames[i],
+                   runtime::Map{{"calls", static_cast<double>(total.calls)},
+                                {"seconds", static_cast<double>(total.nanoseconds) * 1e-9}});
+  }
+  return result;
+}
+
+// reset_profile()
+Value reset_profile(const Args&) {
+  for (kernels::OperatorTotal& total : kernels::operator_totals()) {
+    total.calls = 0;
+    total.nanoseconds = 0;
+  }
+  return Value();
+}
+
 const bool registered = [] {
   runtime::add_op("kernels.capabilities", capabilities);
   runtime::add_op("kernels.capability", capability);
   runtime::add_op("kernels.select_capability", select_capability);
+  runtime::add_op("kernels.profile", profile);
+  runtime::add_op("kernels.reset_profile", reset_profile);
   return true;
 }();
 

@@ -99,6 +99,9 @@ at::Tensor forward_packed(const Conv2d& layer, const at::Tensor& x, const Fusion
       fusion.shift.defined() ? (fusion.shift + layer.bias).contiguous() : layer.bias;
   at::Tensor out = at::empty({shape.batch, shape.out_channels, shape.height, shape.width},
                              x.options(), at::MemoryFormat::ChannelsLast);
+  const kernels::ConvAlgorithm algorithm =
+      kernels::choose_algorithm(table, shape, packing() == Packing::kCompact);
+  if (packed.weights->prepare(algorithm)) page_out(layer.weight);
   packed.weights->run(map,
                       {.data = out.mutable_data_ptr<float>(),
                        .height = shape.height,
@@ -107,7 +110,7 @@ at::Tensor forward_packed(const Conv2d& layer, const at::Tensor& x, const Fusion
                        .bias = bias.const_data_ptr<float>(),
                        .bias_stride = fusion.shift.defined() ? shape.out_channels : 0,
                        .residual = residual.defined() ? residual.const_data_ptr<float>() : nullptr},
-                      kernels::choose_algorithm(table, shape, packing() == Packing::kCompact));
+                      algorithm);
   return out;
 }
 

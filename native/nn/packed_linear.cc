@@ -40,6 +40,7 @@ void PackedLinear::pack(const std::vector<at::Tensor>& weights, bool gated) {
                                      .out_stride = weight.size(1),
                                      .in_stride = 1};
   packed_ = (gated ? kernels::pack_gated : kernels::pack_panels)(kernels::kernels(), layout);
+  for (const at::Tensor& given : weights) page_out(given);
   stamp_ = stamp;
 }
 

@@ -1,6 +1,10 @@
 #include "nn/packed_weights.h"
 
 #include <ATen/core/grad_mode.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
 
 #include "nn/packing.h"
 
@@ -12,6 +16,19 @@ bool runs_packed(const at::Tensor& x, const at::Tensor& weight) {
            !(at::GradMode::is_enabled() && tensor.requires_grad());
   };
   return packing() != Packing::kNone && fits(x) && fits(weight) && x.numel() > 0;
+}
+
+void page_out(const at::Tensor& weight) {
+#ifdef MADV_PAGEOUT
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(weight.const_data_ptr());
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t last = (begin + weight.nbytes()) / page * page;
+  // A hint: where it is not taken, memory stays as it was.
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_PAGEOUT);
+#else
+  static_cast<void>(weight);
+#endif
 }
 
 PackStamp::PackStamp(const std::vector<at::Tensor>& weights) : kernels_(&kernels::kernels()) {

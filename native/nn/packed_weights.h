@@ -13,6 +13,10 @@ namespace musicldm::nn {
 // the CPU, and no gradient is wanted.
 bool runs_packed(const at::Tensor& x, const at::Tensor& weight);
 
+// Lets the system take back the pages of weights that were packed; it reads them from their file
+// again when they are needed. Pages that were written to stay (or go to swap).
+void page_out(const at::Tensor& weight);
+
 // Tells whether weights still are what was packed, for the kernels in use.
 class PackStamp {
  public:

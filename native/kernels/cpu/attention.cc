@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/buffer.h"
 #include "kernels/cpu/workers.h"
+#include "kernels/profile.h"
 
 namespace musicldm::kernels {
 
@@ -110,6 +111,7 @@ class Attention {
 }  // namespace
 
 void run_attention(const KernelTable& kernels, const AttentionTask& task) {
+  const OperatorTimer timer(Operator::kAttention);
   Attention(kernels, task).run();
 }
 

@@ -11,11 +11,16 @@ namespace musicldm::kernels {
 
 namespace {
 
-// Costs are in multiply-adds of one lane.
+// Costs are in multiply-adds of one lane; as measured on long signals.
 constexpr double kProductEfficiency = 0.8;
-constexpr double kWeightRead = 32;         // a packed weight that comes from memory
-constexpr double kTransformedSample = 18;  // a sample of a channel, to or from its spectrum
-constexpr int64_t kTransforms[] = {16, 32, 64};
+constexpr double kWeightRead = 40;  // a packed weight that comes from memory
+constexpr double kNarrow = 0.7;     // of transforms, with vectors of less than 16 lanes
+
+struct Transform {
+  int64_t size;
+  double sample_cost;  // of a sample of a channel, to or from its spectrum
+};
+constexpr Transform kTransforms[] = {{16, 70}, {32, 76}, {64, 105}};
 
 double direct_cost(const KernelTable& kernels, const Conv1dShape& shape, double count,
                    int64_t fold) {
@@ -27,13 +32,14 @@ double direct_cost(const KernelTable& kernels, const Conv1dShape& shape, double 
 }
 
 double fourier_cost(const KernelTable& kernels, const Conv1dShape& shape, int64_t count,
-                    int64_t size) {
-  const auto planes = static_cast<double>(fourier_planes(size));
-  const auto tiles = static_cast<double>(fourier_tiles(shape, size, count));
+                    const Transform& transform) {
+  const auto planes = static_cast<double>(fourier_planes(transform.size));
+  const auto tiles = static_cast<double>(fourier_tiles(shape, transform.size, count));
   const auto in = static_cast<double>(shape.in_channels);
   const auto out = static_cast<double>(round_up(shape.out_channels, kernels.panel));
+  const double sample_cost = transform.sample_cost * (kernels.lanes < 16 ? kNarrow : 1);
   return tiles * planes * in * out / kProductEfficiency +
-         tiles * static_cast<double>(size) * (in + out) * kTransformedSample +
+         tiles * static_cast<double>(transform.size) * (in + out) * sample_cost +
          planes * in * out * kWeightRead;
 }
 
@@ -63,12 +69,12 @@ Conv1dMethod choose_conv1d(const KernelTable& kernels, const Conv1dShape& shape,
                            bool compact) {
   Conv1dMethod best = sums_over_taps(kernels, shape);
   double least = direct_cost(kernels, shape, static_cast<double>(count), best.fold);
-  for (const int64_t size : kTransforms) {
-    if (size < 2 * shape.taps) continue;
-    const double cost = fourier_cost(kernels, shape, count, size);
+  for (const Transform& transform : kTransforms) {
+    if (transform.size < 2 * shape.taps) continue;
+    const double cost = fourier_cost(kernels, shape, count, transform);
     if (cost >= least) continue;
     least = cost;
-    best = {.transform = size, .fold = 1, .keep = !compact};
+    best = {.transform = transform.size, .fold = 1, .keep = !compact};
   }
   return best;
 }

@@ -72,20 +72,20 @@ Buffer PackedConv2d::pack(ConvAlgorithm algorithm) const {
                                 .tap_stride = 1});
 }
 
-void PackedConv2d::run(const Map& input, const ConvOutput& output, ConvAlgorithm algorithm) {
+bool PackedConv2d::prepare(ConvAlgorithm algorithm) {
   Buffer& packed = packed_[algorithm];
-  if (!packed) packed = pack(algorithm);
+  if (packed) return false;
+  packed = pack(algorithm);
+  return true;
+}
+
+void PackedConv2d::run(const Map& input, const ConvOutput& output, ConvAlgorithm algorithm) const {
+  const Buffer& packed = packed_.at(algorithm);
   if (algorithm == ConvAlgorithm::kDirect) {
     run_direct(kernels_, shape_.kernel, input, packed.data(), output);
   } else {
     run_winograd(kernels_, tile_of(algorithm), input, packed.data(), output);
   }
-}
-
-int64_t PackedConv2d::bytes() const {
-  int64_t total = 0;
-  for (const auto& [algorithm, buffer] : packed_) total += buffer.bytes();
-  return total;
 }
 
 }  // namespace musicldm::kernels

@@ -28,9 +28,11 @@ class PackedConv2d {
   PackedConv2d(const KernelTable& kernels, const float* weight, const ConvShape& shape)
       : kernels_(kernels), weight_(weight), shape_(shape) {}
 
-  void run(const Map& input, const ConvOutput& output, ConvAlgorithm algorithm);
+  // Packs the weights for an algorithm; whether it was needed.
+  bool prepare(ConvAlgorithm algorithm);
+  // Only after `prepare`.
+  void run(const Map& input, const ConvOutput& output, ConvAlgorithm algorithm) const;
   const KernelTable& kernels() const { return kernels_; }
-  int64_t bytes() const;
 
  private:
   Buffer pack(ConvAlgorithm algorithm) const;

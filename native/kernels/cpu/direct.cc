@@ -1,5 +1,6 @@
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/workers.h"
+#include "kernels/profile.h"
 
 namespace musicldm::kernels {
 
@@ -21,22 +22,50 @@ class Convolution {
   }
 
   void run() const {
+    if (reads_pixels_as_they_are()) return multiply_in_place();
     const int64_t strips = ceil_div(output_.height, strip_);
     const int64_t across = ceil_div(output_.channels, columns());
     const int64_t items = input_.batch * strips * across;
     const int64_t window = (strip_ * kernel_.stride + kernel_.height) * window_columns() * pitch();
-    const int64_t matrix = strip_ * output_.width * taps_ * depth_;
+    const int64_t matrix = is_pointwise() ? 0 : strip_ * output_.width * taps_ * depth_;
     const Buffer scratch(worker_count(items) * (window + matrix));
     run_items(items, [&](int64_t item, int64_t worker) {
       float* const own = scratch.data() + worker * (window + matrix);
       const int64_t strip = item / across;
       const int64_t row = strip % strips * strip_;
       lay_out(strip / strips, row, own, own + window);
-      multiply(strip / strips, row, item % across * columns(), own + window);
+      multiply(strip / strips, row, item % across * columns(), is_pointwise() ? own : own + window);
     });
   }
 
  private:
+  // Whether a window is the matrix already.
+  bool is_pointwise() const { return taps_ == 1 && kernel_.stride == 1; }
+
+  bool reads_pixels_as_they_are() const {
+    const auto unpadded = [](const std::vector<int32_t>& positions, int64_t size) {
+      return static_cast<int64_t>(positions.size()) == size && positions.front() == 0 &&
+             positions.back() == size - 1;
+    };
+    return is_pointwise() && input_.parts[1].channels == 0 && !input_.scale &&
+           input_.activation == Activation::kNone && output_.bias_stride == 0 &&
+           unpadded(input_.rows, input_.height) && unpadded(input_.columns, input_.width);
+  }
+
+  void multiply_in_place() const {
+    run_product(kernels_, {.a = input_.parts[0].data,
+                           .a_stride = depth_,
+                           .depth = depth_,
+                           .rows = input_.batch * output_.height * output_.width,
+                           .b = packed_,
+                           .columns = output_.channels,
+                           .c = output_.data,
+                           .c_stride = output_.channels,
+                           .epilogue = {.bias = output_.bias,
+                                        .residual = output_.residual,
+                                        .residual_stride = output_.channels}});
+  }
+
   // With few positions, workers take a share of the output channels of all of them.
   void spread_columns() {
     const int64_t panels = ceil_div(output_.channels, kernels_.panel);
@@ -60,6 +89,7 @@ class Convolution {
                  .columns = window_columns(),
                  .channels = depth_},
                 window, pitch());
+    if (is_pointwise()) return;
     for (int64_t pixel = 0; pixel < rows * output_.width; ++pixel) {
       const int64_t top = pixel / output_.width * kernel_.stride;
       const int64_t left = pixel % output_.width * kernel_.stride;
@@ -75,7 +105,7 @@ class Convolution {
   void multiply(int64_t item, int64_t row, int64_t column, const float* matrix) const {
     const int64_t at = (item * output_.height + row) * output_.width * output_.channels + column;
     kernels_.gemm({.a = matrix,
-                   .a_stride = taps_ * depth_,
+                   .a_stride = is_pointwise() ? pitch() : taps_ * depth_,
                    .depth = taps_ * depth_,
                    .rows = rows_at(row) * output_.width,
                    .b = packed_ + column * taps_ * depth_,
@@ -102,6 +132,7 @@ class Convolution {
 
 void run_direct(const KernelTable& kernels, const Kernel& kernel, const Map& input,
                 const float* packed, const ConvOutput& output) {
+  const OperatorTimer timer(Operator::kDirect);
   Convolution(kernels, kernel, input, output, packed).run();
 }
 

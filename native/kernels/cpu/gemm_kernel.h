@@ -105,7 +105,18 @@ void multiply_rows(const GemmTask& task, int64_t row, int64_t column) {
   } else {
     multiply<false>(task, a, b, tile);
   }
-  const bool gated = task.epilogue.activation == Activation::kGatedGelu;
+  const Epilogue& epilogue = task.epilogue;
+  const bool plain = !epilogue.row_factors && !epilogue.bias && !epilogue.residual &&
+                     !epilogue.accumulate && epilogue.activation == Activation::kNone;
+  if (plain && task.columns - column >= Vectors * kLanes) {
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+      float* const c = task.c + (row + r) * task.c_stride + column;
+      for (int v = 0; v < Vectors; ++v) store(c + v * kLanes, tile[r][v]);
+    }
+    return;
+  }
+  const bool gated = epilogue.activation == Activation::kGatedGelu;
   for (int r = 0; r < Rows; ++r) {
     if (gated) {
       write_gated(task, row + r, column, tile[r]);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/cpu/workers.h"
+#include "kernels/profile.h"
 
 namespace musicldm::kernels {
 
@@ -92,6 +93,7 @@ Spread spread_of(const Map& map, const Moments& moments, const Group& group) {
 }  // namespace
 
 Buffer group_norm(const KernelTable& kernels, const Map& map, const GroupNormTask& norm) {
+  const OperatorTimer timer(Operator::kNorm);
   const Moments moments = sum_pieces(kernels, map);
   const int64_t channels = map.channels();
   const int64_t each = channels / norm.groups;

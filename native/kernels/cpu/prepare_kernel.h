@@ -75,18 +75,25 @@ inline float row_maximum(const float* row, int64_t columns) {
 }
 
 inline void softmax(const SoftmaxTask& task) {
+  const float factor = task.factor * 1.44269504088896341F;  // powers of two, not of e
   for (int64_t r = 0; r < task.rows; ++r) {
     float* const row = task.scores + r * task.stride;
-    const float offset = row_maximum(row, task.columns) * task.factor;
+    const float offset = row_maximum(row, task.columns) * factor;
     Vec total{};
-    for (int64_t i = 0; i < task.columns; i += kLanes) {
-      const int64_t left = task.columns - i;
-      Vec value = exponential(load_part(row + i, left) * task.factor - offset);
-      store_part(row + i, value, left);
-      for (int64_t lane = left; lane < kLanes; ++lane) value[lane] = 0;
+    int64_t i = 0;
+    for (; i + kLanes <= task.columns; i += kLanes) {
+      const Vec value = power_of_two(load(row + i) * factor - offset);
+      store(row + i, value);
       total += value;
     }
-    task.inverse_sums[r] = 1 / sum(total);
+    float rest = 0;
+    if (i < task.columns) {
+      const int64_t left = task.columns - i;
+      const Vec value = power_of_two(load_part(row + i, left) * factor - offset);
+      store_part(row + i, value, left);
+      for (int64_t lane = 0; lane < left; ++lane) rest += value[lane];
+    }
+    task.inverse_sums[r] = 1 / (sum(total) + rest);
   }
 }
 

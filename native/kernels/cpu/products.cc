@@ -1,6 +1,7 @@
 #include "kernels/cpu/products.h"
 
 #include "kernels/cpu/workers.h"
+#include "kernels/profile.h"
 
 namespace musicldm::kernels {
 
@@ -22,6 +23,7 @@ template <class ChannelOf>
 Buffer pack(const KernelTable& kernels, const WeightLayout& weight, const ChannelOf& channel_of) {
   const int64_t panels = ceil_div(weight.out_channels, kernels.panel);
   const int64_t floats = weight.taps * weight.in_channels * kernels.panel;
+  const OperatorTimer timer(Operator::kPack);
   const Buffer packed(panels * floats);
   run_items(panels, [&](int64_t panel, int64_t) {
     float* to = packed.data() + panel * floats;
@@ -88,6 +90,7 @@ Buffer pack_gated(const KernelTable& kernels, const WeightLayout& weight) {
 }
 
 void run_product(const KernelTable& kernels, const GemmTask& task) {
+  const OperatorTimer timer(Operator::kProduct);
   const Blocks blocks = choose_blocks(kernels, task);
   const int64_t down = ceil_div(task.rows, blocks.rows);
   const int64_t across = ceil_div(task.columns, blocks.columns);

@@ -1,6 +1,7 @@
 #include "kernels/cpu/winograd.h"
 
 #include "kernels/cpu/workers.h"
+#include "kernels/profile.h"
 
 namespace musicldm::kernels {
 
@@ -233,6 +234,7 @@ class Convolution {
 
 void run_winograd(const KernelTable& kernels, WinogradTile tile, const Map& input,
                   const float* packed, const ConvOutput& output) {
+  const OperatorTimer timer(Operator::kWinograd);
   Convolution(kernels, tile, input, output, packed).run();
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/cpu/winograd.h"
 #include "kernels/cpu/winograd_points.h"
 #include "kernels/cpu/workers.h"
+#include "kernels/profile.h"
 
 namespace musicldm::kernels {
 
@@ -44,6 +45,7 @@ Buffer pack_winograd(const KernelTable& kernels, WinogradTile tile, const float*
                      int64_t out_channels, int64_t in_channels) {
   const int64_t panels = ceil_div(out_channels, kernels.panel);
   const int64_t plane = in_channels * kernels.panel;
+  const OperatorTimer timer(Operator::kPack);
   const Buffer packed(panels * tile.points() * plane);
   if (out_channels % kernels.panel != 0) {
     std::fill_n(packed.data(), panels * tile.points() * plane, 0.0F);
