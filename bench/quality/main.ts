@@ -5,7 +5,7 @@
  *
  * The model is trained once and kept in the per-user cache.
  *
- * Usage: npm run bench:quality -- [--train 1500] [--items 8] [--rounds 3] [--threads 2]
+ * Usage: npm run bench:quality -- [--train 1500] [--items 8] [--rounds 5] [--threads 2]
  *          [--steps 5,10,15,20,25,50,100,200] [--saved 5,10,15,20,25,50,100,200]
  */
 import { parseArgs } from "node:util";
@@ -21,7 +21,7 @@ const { values } = parseArgs({
   options: {
     train: { type: "string", default: "1500" },
     items: { type: "string", default: "8" },
-    rounds: { type: "string", default: "3" },
+    rounds: { type: "string", default: "5" },
     threads: { type: "string", default: "2" },
     steps: { type: "string", default: everyCount },
     saved: { type: "string", default: everyCount },
@@ -38,5 +38,5 @@ using model = await openTrained(Number(values.train));
 printCosts(costs);
 using problem = await Problem.create(model, Number(values.items));
 const study = new Study(problem, costs);
-await printSolvers(study, counts(values.steps));
-await printSavings(study, counts(values.saved));
+if (values.steps !== "") await printSolvers(study, counts(values.steps));
+if (values.saved !== "") await printSavings(study, counts(values.saved));
