@@ -40,7 +40,7 @@ export async function openField(setting: Setting, inputs: Inputs): Promise<OpenF
         references.set(peer, await openReference(setting, inputs, peer));
       }
     }
-    const ours = await Ours.open(inputs, task);
+    const ours = await Ours.open(inputs, task, flags.packing);
     const meter = new Meter(threads);
     const single = flags.scaling && threads > 1 ? new SingleThreaded(ours, threads) : undefined;
     const field = { ours, single, peers: references, betweenRounds: () => meter.measure() };

@@ -33,13 +33,14 @@ const guidanceScale = 2;
 
 async function bench(setting: Setting): Promise<Report> {
   const { flags, task, threads, torch, scratch } = setting;
+  const { rounds, packing } = flags;
   const before = machine();
   const addonBytes = await strippedAddonBytes(scratch);
   using inputs = await makeInputs(task, scratch);
   const { versions, ...timed } = await timeStages(setting, inputs);
   const memory = flags.memory ? await measure(setting, inputs) : undefined;
   return {
-    conditions: { task, threads, rounds: flags.rounds, torch, ...before, versions },
+    conditions: { task, threads, rounds, packing, torch, ...before, versions },
     ...timed,
     ...(memory && { memory }),
     ...(addonBytes !== undefined && { addonBytes }),

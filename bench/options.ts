@@ -2,6 +2,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { parseCount, parseNumber } from "../lib/cli/parse.js";
 import { presetNames } from "../lib/musicldm/presets.js";
 import type { PresetName } from "../lib/musicldm/presets.js";
+import { packings } from "../lib/nn/module.js";
+import type { Packing } from "../lib/nn/module.js";
 import { peerNames } from "./peers.js";
 import type { PeerName } from "./peers.js";
 import { sectionNames } from "./stages.js";
@@ -16,6 +18,7 @@ export interface Flags {
   readonly rounds: number;
   readonly threads?: number;
   readonly stages: readonly SectionName[];
+  readonly packing: Packing;
   readonly memory: boolean;
   readonly reference?: boolean;
   readonly peers: readonly PeerName[];
@@ -51,6 +54,7 @@ const program = new Command("bench")
     parseList(sectionNames),
     sectionNames,
   )
+  .addOption(new Option("--packing <kind>", "of our weights").choices(packings).default("fast"))
   .option("--no-memory", "leave out memory, opening time and event-loop delay")
   .option("--reference", "time the peers as well, in turn with ours")
   .option("--peers <list>", "which peers, with commas between", parseList(peerNames), peerNames)

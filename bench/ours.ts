@@ -2,6 +2,8 @@ import { MusicLDM } from "../lib/index.js";
 import { openNetworks } from "../lib/musicldm/networks.js";
 import type { Networks } from "../lib/musicldm/networks.js";
 import type { GenerateOptions } from "../lib/musicldm/types.js";
+import type { Packing } from "../lib/nn/module.js";
+import { BlockHold } from "../lib/runtime/blocks.js";
 import { setThreads } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import type { Inputs } from "./inputs.js";
@@ -27,12 +29,14 @@ export class Ours implements Contender, Disposable {
   }
 
   /** Open the folder twice: its networks one by one, and the whole. Both map the same files. */
-  static async open(inputs: Inputs, task: Task): Promise<Ours> {
-    const model = await MusicLDM.fromPretrained(task.folder);
-    return new Ours(await openNetworks(task.folder, {}), model, inputs, task);
+  static async open(inputs: Inputs, task: Task, packing: Packing): Promise<Ours> {
+    const model = await MusicLDM.fromPretrained(task.folder, { packing });
+    return new Ours(await openNetworks(task.folder, { packing }), model, inputs, task);
   }
 
   async run({ stage, repeats, steps }: Work): Promise<Timing> {
+    // As in a generation, where one step reuses the memory of another.
+    using _blocks = await BlockHold.create();
     const elapsed = stopwatch();
     for (let i = 0; i < repeats; i += 1) {
       const output = await this.#forward(stage, steps);

@@ -6,12 +6,14 @@
 import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { MusicLDM } from "../lib/index.js";
+import type { Packing } from "../lib/nn/module.js";
 import { loadAddon } from "../lib/runtime/loader.js";
 import { setThreads } from "../lib/runtime/native.js";
 import type { Task } from "./stages.js";
 
 export interface ProbeTask extends Task {
   readonly threads: number;
+  readonly packing: Packing;
 }
 
 export interface Probe {
@@ -27,11 +29,11 @@ export interface Probe {
 
 const resolution = 1;
 
-async function probe({ folder, threads, ...task }: ProbeTask): Promise<Probe> {
+async function probe({ folder, threads, packing, ...task }: ProbeTask): Promise<Probe> {
   const begin = performance.now();
   loadAddon();
   const loaded = performance.now();
-  using model = await MusicLDM.fromPretrained(folder);
+  using model = await MusicLDM.fromPretrained(folder, { packing });
   const opened = performance.now();
   setThreads(threads);
   const delays = monitorEventLoopDelay({ resolution });

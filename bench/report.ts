@@ -1,5 +1,7 @@
 import { availableParallelism, cpus, loadavg } from "node:os";
+import type { Packing } from "../lib/nn/module.js";
 import type { Conv3x3Result } from "./conv3x3.js";
+import { probedPackings } from "./memory.js";
 import type { MemoryResult } from "./memory.js";
 import { peerTitles } from "./peers.js";
 import type { PeerName } from "./peers.js";
@@ -14,6 +16,7 @@ import { printTable } from "./table.js";
 export interface Conditions {
   readonly task: Task;
   readonly threads: number;
+  readonly packing: Packing;
   readonly rounds: number;
   readonly cpu: string;
   readonly cores: number;
@@ -52,10 +55,12 @@ export function printReport(report: Report): void {
 }
 
 function printConditions({ task, ...conditions }: Conditions): void {
-  const { cpu, cores, threads, rounds, load, torch, versions } = conditions;
+  const { cpu, cores, threads, packing, rounds, load, torch, versions } = conditions;
   const { seconds, steps, folder } = task;
   console.log(`${cpu}, ${cores} cores; ${threads} threads; load before: ${load.toFixed(2)}`);
-  console.log(`libtorch ${torch}; ${seconds} s, ${steps} steps, ${rounds} rounds; ${folder}`);
+  console.log(
+    `libtorch ${torch}; ${seconds} s, ${steps} steps, ${rounds} rounds, ${packing}; ${folder}`,
+  );
   const texts = Object.entries(versions).map((entry) => entry.join(" "));
   if (texts.length > 0) console.log(`peers: ${texts.join(", ")}`);
 }
@@ -215,17 +220,22 @@ function profileRows(profiles: StageProfiles): Rows {
 
 function printMemory(memory: MemoryResult): void {
   const { folderBytes, ours, reference, activationBytes = NaN, budgetBytes = NaN } = memory;
-  const opening = `${ours.openSeconds.toFixed(2)} s (libtorch ${ours.loadSeconds.toFixed(2)} s)`;
+  const { fast } = ours;
+  const opening = `${fast.openSeconds.toFixed(2)} s (libtorch ${fast.loadSeconds.toFixed(2)} s)`;
   console.log(`opening ${megabytes(folderBytes)} from the page cache: ${opening}`);
-  const delay = ours.delayMilliseconds.toFixed(1);
+  const delay = fast.delayMilliseconds.toFixed(1);
   console.log(`event-loop delay p99 in a generation: ${delay} ms`);
-  console.log(`peak resident memory, ours: ${megabytes(ours.peakBytes)}`);
+  for (const packing of probedPackings) {
+    const { peakBytes, generateSeconds } = ours[packing];
+    const time = `a generation from a cold start took ${generateSeconds.toFixed(1)} s`;
+    console.log(`peak resident memory, packing "${packing}": ${megabytes(peakBytes)}; ${time}`);
+  }
   if (!reference) return;
   const { peakBytes, loadedBytes, weightBytes } = reference;
   const parts = `${megabytes(loadedBytes)} loaded + ${megabytes(activationBytes)} activations`;
-  console.log(`peak resident memory, reference: ${megabytes(peakBytes)} = ${parts}`);
-  const sum = `1.25 * ${megabytes(weightBytes)} weights + activations = ${megabytes(budgetBytes)}`;
-  console.log(`budget: ${sum}; ours/budget: ${(memory.ratio ?? NaN).toFixed(3)}`);
+  console.log(`peak resident memory, PyTorch eager: ${megabytes(peakBytes)} = ${parts}`);
+  const sum = `1.25 * ${megabytes(weightBytes)} weights + activations`;
+  console.log(`for comparison, ${sum} = ${megabytes(budgetBytes)}`);
 }
 
 function megabytes(bytes: number): string {
