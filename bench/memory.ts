@@ -15,16 +15,12 @@ const program = join(dirname(fileURLToPath(import.meta.url)), "probe.ts");
 /** What a generation of ours needs, at the fastest setting and at the one that saves memory. */
 export const probedPackings = ["fast", "compact"] as const satisfies readonly Packing[];
 
-/** Our peak against what the reference needs. */
+/** Our peak beside that of the reference. */
 export interface MemoryResult {
   /** Of all weight files of the folder. */
   readonly folderBytes: number;
   readonly ours: Readonly<Record<(typeof probedPackings)[number], Probe>>;
   readonly reference?: ReferencePeak;
-  /** Peak of the reference over what was resident with all its weights loaded. */
-  readonly activationBytes?: number;
-  /** 1.25 · weights in use + activations. */
-  readonly budgetBytes?: number;
 }
 
 /** Run each probe in a process of its own, with the folder in the page cache. */
@@ -38,10 +34,7 @@ export async function measureMemory(
   const fast = await startProbe({ ...task, packing: "fast" });
   const compact = await startProbe({ ...task, packing: "compact" });
   const ours = { fast, compact };
-  if (!reference) return { folderBytes, ours };
-  const activationBytes = reference.peakBytes - reference.loadedBytes;
-  const budgetBytes = 1.25 * reference.weightBytes + activationBytes;
-  return { folderBytes, ours, reference, activationBytes, budgetBytes };
+  return { folderBytes, ours, ...(reference && { reference }) };
 }
 
 async function startProbe(task: ProbeTask): Promise<Probe> {

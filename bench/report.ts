@@ -219,7 +219,7 @@ function profileRows(profiles: StageProfiles): Rows {
 }
 
 function printMemory(memory: MemoryResult): void {
-  const { folderBytes, ours, reference, activationBytes = NaN, budgetBytes = NaN } = memory;
+  const { folderBytes, ours, reference } = memory;
   const { fast } = ours;
   const opening = `${fast.openSeconds.toFixed(2)} s (libtorch ${fast.loadSeconds.toFixed(2)} s)`;
   console.log(`opening ${megabytes(folderBytes)} from the page cache: ${opening}`);
@@ -231,11 +231,9 @@ function printMemory(memory: MemoryResult): void {
     console.log(`peak resident memory, packing "${packing}": ${megabytes(peakBytes)}; ${time}`);
   }
   if (!reference) return;
-  const { peakBytes, loadedBytes, weightBytes } = reference;
-  const parts = `${megabytes(loadedBytes)} loaded + ${megabytes(activationBytes)} activations`;
-  console.log(`peak resident memory, PyTorch eager: ${megabytes(peakBytes)} = ${parts}`);
-  const sum = `1.25 * ${megabytes(weightBytes)} weights + activations`;
-  console.log(`for comparison, ${sum} = ${megabytes(budgetBytes)}`);
+  const { peakBytes, loadedBytes } = reference;
+  const before = `${megabytes(loadedBytes)} of it before the generation`;
+  console.log(`peak resident memory, PyTorch eager: ${megabytes(peakBytes)}, ${before}`);
 }
 
 function megabytes(bytes: number): string {
