@@ -3,7 +3,6 @@ import { openNetworks } from "../lib/musicldm/networks.js";
 import type { Networks } from "../lib/musicldm/networks.js";
 import type { GenerateOptions } from "../lib/musicldm/types.js";
 import type { Packing } from "../lib/nn/module.js";
-import { BlockHold } from "../lib/runtime/blocks.js";
 import { setThreads } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import type { Inputs } from "./inputs.js";
@@ -35,8 +34,6 @@ export class Ours implements Contender, Disposable {
   }
 
   async run({ stage, repeats, steps }: Work): Promise<Timing> {
-    // As in a generation, where one step reuses the memory of another.
-    using _blocks = await BlockHold.create();
     const elapsed = stopwatch();
     for (let i = 0; i < repeats; i += 1) {
       const output = await this.#forward(stage, steps);
