@@ -3,7 +3,6 @@ import { createPlan } from "../diffusion/plan.js";
 import type { NoiseLevel } from "../diffusion/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
-import { BlockHold } from "../runtime/blocks.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { embedPrompts } from "./conditioning.js";
 import type { Conditioning } from "./conditioning.js";
@@ -61,7 +60,6 @@ export async function run(
   const size = options.batchSize ?? (networks.device === "cpu" ? 1 : items.length);
   const batches = batchesOf(items, size);
   const results = new Results(networks, options, runPlan, items.length);
-  const blocks = await BlockHold.create();
   try {
     for (const [index, batch] of batches.entries()) {
       const progress = spread(call, index, batches.length);
@@ -75,8 +73,6 @@ export async function run(
   } catch (error) {
     results.dispose();
     throw error;
-  } finally {
-    blocks.dispose();
   }
 }
 

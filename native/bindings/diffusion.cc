@@ -130,10 +130,11 @@ Value create_resnet(const Args& args) {
   return handle(std::make_shared<nn::ResnetBlock>(options), "ResnetBlock");
 }
 
-// (module, x, conditioning vector or null)
+// (module, x, conditioning vector or null, skip or null)
 Value forward_resnet(const Args& args) {
   const auto block = nn::module_argument<nn::ResnetBlock>(args, 0, "a residual block");
-  return block->forward(args.tensor(1), args.has(2) ? at::silu(args.tensor(2)) : at::Tensor());
+  return block->forward(args.tensor(1), args.has(2) ? at::silu(args.tensor(2)) : at::Tensor(),
+                        args.has(3) ? args.tensor(3) : at::Tensor());
 }
 
 Value create_transformer(const Args& args) {

@@ -4,7 +4,6 @@
 #include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 
-#include "runtime/block_cache.h"
 #include "runtime/cancel.h"
 #include "runtime/error.h"
 #include "runtime/executor.h"
@@ -51,22 +50,10 @@ Value cancel(const Args& args) {
   return Value();
 }
 
-// While it is alive, memory of finished jobs is kept for later ones.
-class BlockHold final : public runtime::Object {
- public:
-  std::string type() const override { return "BlockHold"; }
-
- private:
-  runtime::BlockReuse reuse_;
-};
-
-Value hold_blocks(const Args&) { return runtime::ObjectPtr(new BlockHold); }
-
 const bool registered = [] {
   runtime::add_op("runtime.info", info);
   runtime::add_op("runtime.cuda_devices", cuda_devices);
   runtime::add_op("runtime.set_threads", set_threads);
-  runtime::add_op("runtime.hold_blocks", hold_blocks);
   runtime::add_op("runtime.create_token", create_token);
   runtime::add_op("runtime.cancel", cancel);
   return true;

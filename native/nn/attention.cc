@@ -5,11 +5,15 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 
 #include "kernels/cpu/attention.h"
+#include "nn/packed_linear.h"
 
 namespace musicldm::nn {
 
 at::Tensor SelfAttention::forward(const at::Tensor& tokens) const {
-  if (runs_packed(tokens, query_->weight)) return forward_packed(tokens);
+  if (runs_packed({tokens, query_->weight, key_->weight, value_->weight, query_->bias, key_->bias,
+                   value_->bias})) {
+    return forward_packed(tokens);
+  }
   const int64_t batch = tokens.size(0);
   const int64_t count = tokens.size(1);
   const auto split = [&](const at::Tensor& x) {
@@ -23,8 +27,8 @@ at::Tensor SelfAttention::forward(const at::Tensor& tokens) const {
 at::Tensor SelfAttention::forward_packed(const at::Tensor& tokens) const {
   at::Tensor bias;
   if (query_->bias.defined()) bias = at::cat({query_->bias, key_->bias, value_->bias});
-  const at::Tensor all =
-      packed_.forward(tokens, {query_->weight, key_->weight, value_->weight}, bias);  // [B, N, 3W]
+  const at::Tensor all = query_->packed().forward(
+      tokens, {query_->weight, key_->weight, value_->weight}, bias);  // [B, N, 3W]
   const int64_t width = all.size(2) / 3;
   at::Tensor out = at::empty({tokens.size(0), tokens.size(1), width}, tokens.options());
   const float* const queries = all.const_data_ptr<float>();

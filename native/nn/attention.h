@@ -2,7 +2,6 @@
 #pragma once
 
 #include "nn/layers.h"
-#include "nn/packed_linear.h"
 
 namespace musicldm::nn {
 
@@ -22,7 +21,6 @@ class SelfAttention {
   std::shared_ptr<Linear> key_;
   std::shared_ptr<Linear> value_;
   int64_t heads_;
-  mutable PackedLinear packed_;
 };
 
 }  // namespace musicldm::nn

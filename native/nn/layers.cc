@@ -63,13 +63,15 @@ PackedLinear& Linear::packed() const {
 void Linear::drop_packed() { packed_.reset(); }
 
 at::Tensor Linear::forward(const at::Tensor& x, const at::Tensor& residual) const {
-  if (runs_packed(x, weight)) return packed().forward(x, {weight}, bias, residual);
+  if (runs_packed({x, weight, bias, residual})) {
+    return packed().forward(x, {weight}, bias, residual);
+  }
   at::Tensor y = at::linear(x, weight, bias);
   return residual.defined() ? y.add_(residual) : y;
 }
 
 at::Tensor Linear::forward_gated(const at::Tensor& x) const {
-  if (runs_packed(x, weight) && PackedLinear::can_gate(weight)) {
+  if (runs_packed({x, weight, bias}) && PackedLinear::can_gate(weight)) {
     return packed().forward_gated(x, weight, bias);
   }
   const auto halves = forward(x).chunk(2, -1);  // value, gate
@@ -103,7 +105,7 @@ GroupNorm::GroupNorm(int64_t groups, int64_t channels, double eps) : groups_(gro
 }
 
 at::Tensor GroupNorm::forward(const at::Tensor& x) const {
-  if (x.dim() == 4 && runs_packed(x, weight)) return forward_packed(*this, x);
+  if (x.dim() == 4 && runs_packed({x, weight, bias})) return forward_packed(*this, x);
   return at::group_norm(x, groups_, weight, bias, eps_);
 }
 
@@ -121,7 +123,10 @@ Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
 }
 
 at::Tensor Conv2d::forward(const at::Tensor& x, const Fusion& fusion) const {
-  if (runs_packed(x, weight)) {
+  const auto norm = fusion.norm ? std::array{fusion.norm->weight, fusion.norm->bias}
+                                : std::array<at::Tensor, 2>{};
+  if (runs_packed(
+          {x, weight, bias, fusion.skip, fusion.shift, fusion.residual, norm[0], norm[1]})) {
     if (!packed_) packed_ = std::make_shared<PackedConv2d>();
     return forward_packed(*this, x, fusion, *packed_);
   }

@@ -67,10 +67,10 @@ class Linear : public Layer {
   // The first half of the outputs times exact GELU of the second: [..., in] -> [..., out / 2].
   at::Tensor forward_gated(const at::Tensor& x) const;
   void drop_packed() override;
-
- private:
+  // For those who run this layer together with others; the kept weights are dropped with it.
   PackedLinear& packed() const;
 
+ private:
   mutable std::shared_ptr<PackedLinear> packed_;
 };
 

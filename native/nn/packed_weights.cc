@@ -4,18 +4,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "nn/packing.h"
 
 namespace musicldm::nn {
 
-bool runs_packed(const at::Tensor& x, const at::Tensor& weight) {
+bool runs_packed(at::TensorList tensors) {
   const auto fits = [](const at::Tensor& tensor) {
-    return tensor.is_cpu() && tensor.scalar_type() == at::kFloat &&
-           !(at::GradMode::is_enabled() && tensor.requires_grad());
+    return !tensor.defined() || (tensor.is_cpu() && tensor.scalar_type() == at::kFloat &&
+                                 !(at::GradMode::is_enabled() && tensor.requires_grad()));
   };
-  return packing() != Packing::kNone && fits(x) && fits(weight) && x.numel() > 0;
+  return packing() != Packing::kNone && std::ranges::all_of(tensors, fits) &&
+         tensors.front().numel() > 0;
 }
 
 void page_out(const at::Tensor& weight) {

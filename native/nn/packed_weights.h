@@ -9,9 +9,10 @@
 
 namespace musicldm::nn {
 
-// Whether our kernels may compute a layer: the packing policy allows it, everything is float32 on
-// the CPU, and no gradient is wanted.
-bool runs_packed(const at::Tensor& x, const at::Tensor& weight);
+// Whether our kernels may compute a layer from its input, which comes first, and everything else
+// that takes part, as far as it is defined: the packing policy allows it, all of them are float32
+// on the CPU, and no gradient is wanted of any.
+bool runs_packed(at::TensorList tensors);
 
 // Lets the system take back the pages of weights that were packed; it reads them from their file
 // again when they are needed. Pages that were written to stay (or go to swap).

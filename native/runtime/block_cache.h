@@ -1,4 +1,4 @@
-// Reuse of large CPU tensors' memory while a job runs. The system's allocator gives such blocks
+// Reuse of large CPU tensors' memory while jobs run. The system's allocator gives such blocks
 // back to the kernel, which then faults in every page anew: a quarter of the time of a VAE decoder.
 #pragma once
 

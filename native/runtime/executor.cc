@@ -3,7 +3,9 @@
 #include <ATen/Parallel.h>
 
 #include <atomic>
+#include <chrono>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include "runtime/block_cache.h"
@@ -12,6 +14,10 @@ namespace musicldm::runtime {
 namespace {
 
 std::atomic<int> wanted_threads{0};  // 0: libtorch's own choice
+
+// How long the memory of finished jobs waits for the next job: the steps of a generation follow one
+// another, and a server that rests gives its memory back.
+constexpr std::chrono::seconds kIdle{2};
 
 struct Executors {
   std::mutex mutex;
@@ -54,17 +60,20 @@ void Executor::submit(std::function<void()> job) {
 void Executor::run() {
   at::init_num_threads();
   std::unique_lock lock(mutex_);
+  std::optional<BlockReuse> reuse;
   for (;;) {
-    work_.wait(lock, [this] { return !jobs_.empty(); });
+    const auto has_work = [this] { return !jobs_.empty(); };
+    if (!work_.wait_for(lock, kIdle, has_work)) {
+      reuse.reset();
+      work_.wait(lock, has_work);
+    }
+    if (!reuse) reuse.emplace();
     auto job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
     apply_threads();
-    {
-      const BlockReuse reuse;
-      job();
-      job = nullptr;
-    }
+    job();
+    job = nullptr;
     lock.lock();
   }
 }

@@ -21,9 +21,15 @@ class Attention {
         block_(std::min(task.tokens, 2 * round_up(kernels.most_rows, 14))) {}
 
   void run() const {
-    run_items(task_.batch * task_.heads, [&](int64_t head, int64_t) {
-      pack_keys(head);
-      pack_values(head);
+    const int64_t key_panels = ceil_div(task_.tokens, kernels_.panel);
+    const int64_t panels = key_panels + ceil_div(task_.width, kernels_.panel);
+    run_items(task_.batch * task_.heads * panels, [&](int64_t item, int64_t) {
+      const int64_t panel = item % panels;
+      if (panel < key_panels) {
+        pack_keys(item / panels, panel * kernels_.panel);
+      } else {
+        pack_values(item / panels, (panel - key_panels) * kernels_.panel);
+      }
     });
     const int64_t blocks = ceil_div(task_.tokens, block_);
     const int64_t items = task_.batch * task_.heads * blocks;
@@ -44,30 +50,25 @@ class Attention {
     return head / task_.heads * task_.tokens * stride + head % task_.heads * task_.width;
   }
 
-  // Panels of keys, transposed: [tokens / panel][width][panel].
-  void pack_keys(int64_t head) const {
-    const float* const from = task_.keys + offset(head, task_.stride);
-    float* to = keys(head);
-    for (int64_t first = 0; first < task_.tokens; first += kernels_.panel) {
-      const int64_t count = std::min(kernels_.panel, task_.tokens - first);
-      for (int64_t c = 0; c < task_.width; ++c, to += kernels_.panel) {
-        for (int64_t j = 0; j < count; ++j) to[j] = from[(first + j) * task_.stride + c];
-        std::fill(to + count, to + kernels_.panel, 0.0F);
-      }
+  // A panel of keys, transposed: [width][panel].
+  void pack_keys(int64_t head, int64_t first) const {
+    const float* const from = task_.keys + offset(head, task_.stride) + first * task_.stride;
+    float* to = keys(head) + first * task_.width;
+    const int64_t count = std::min(kernels_.panel, task_.tokens - first);
+    for (int64_t c = 0; c < task_.width; ++c, to += kernels_.panel) {
+      for (int64_t j = 0; j < count; ++j) to[j] = from[j * task_.stride + c];
+      std::fill(to + count, to + kernels_.panel, 0.0F);
     }
   }
 
-  // Panels of values: [width / panel][tokens][panel].
-  void pack_values(int64_t head) const {
-    const float* const from = task_.values + offset(head, task_.stride);
-    float* to = values(head);
-    for (int64_t first = 0; first < task_.width; first += kernels_.panel) {
-      const int64_t count = std::min(kernels_.panel, task_.width - first);
-      for (int64_t j = 0; j < task_.tokens; ++j, to += kernels_.panel) {
-        const float* const row = from + j * task_.stride + first;
-        std::copy(row, row + count, to);
-        std::fill(to + count, to + kernels_.panel, 0.0F);
-      }
+  // A panel of columns of the values: [tokens][panel].
+  void pack_values(int64_t head, int64_t first) const {
+    const float* const from = task_.values + offset(head, task_.stride) + first;
+    float* to = values(head) + first * task_.tokens;
+    const int64_t count = std::min(kernels_.panel, task_.width - first);
+    for (int64_t j = 0; j < task_.tokens; ++j, to += kernels_.panel) {
+      std::copy_n(from + j * task_.stride, count, to);
+      std::fill(to + count, to + kernels_.panel, 0.0F);
     }
   }
 

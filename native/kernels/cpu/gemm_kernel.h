@@ -116,12 +116,13 @@ void multiply_rows(const GemmTask& task, int64_t row, int64_t column) {
     }
     return;
   }
-  const bool gated = epilogue.activation == Activation::kGatedGelu;
-  for (int r = 0; r < Rows; ++r) {
-    if (gated) {
-      write_gated(task, row + r, column, tile[r]);
-      continue;
+  if constexpr (Vectors == 2) {
+    if (epilogue.activation == Activation::kGatedGelu) {
+      for (int r = 0; r < Rows; ++r) write_gated(task, row + r, column, tile[r]);
+      return;
     }
+  }
+  for (int r = 0; r < Rows; ++r) {
     for (int v = 0; v < Vectors; ++v) write(task, row + r, column + v * kLanes, tile[r][v]);
   }
 }

@@ -39,7 +39,7 @@ Buffer pack(const KernelTable& kernels, const WeightLayout& weight, const Channe
   return packed;
 }
 
-// Rows that one worker multiplies at a time.
+// Rows that one worker multiplies at a time, at most.
 constexpr int64_t kRowBlock = 112;
 
 struct Blocks {
@@ -54,7 +54,9 @@ Blocks choose_blocks(const KernelTable& kernels, const GemmTask& task) {
     const int64_t each = std::max<int64_t>(1, panels / (4 * worker_count(panels)));
     return {task.rows, each * kernels.panel};
   }
-  return {kRowBlock, panels * kernels.panel};
+  // As many blocks for each worker.
+  const int64_t blocks = round_up(ceil_div(task.rows, kRowBlock), 2 * worker_count(task.rows));
+  return {ceil_div(task.rows, blocks), panels * kernels.panel};
 }
 
 GemmTask block_of(const GemmTask& task, const Blocks& blocks, int64_t row, int64_t column) {

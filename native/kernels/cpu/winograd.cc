@@ -66,19 +66,18 @@ class Convolution {
     const int64_t groups = input_.batch * grid_.groups_down * grid_.groups_across;
     const int64_t tiles = input_.batch * grid_.rows * grid_.columns;
     const int64_t workers = worker_count(std::max(groups, panels_));
-    const int64_t plane = tiles * pitch_ + kCacheLine;
     const int64_t each = scratch_floats(tiles, 1);
-    const Buffer transformed(tile_.points() * plane);
+    const Buffer transformed(tiles * tile_floats());
     const Buffer scratch(workers * each);
     run_items(groups, [&](int64_t item, int64_t worker) {
       const Group group = group_at(item);
-      transform(group, scratch.data() + worker * each, plane, [&](int64_t row, int64_t column) {
-        return transformed.data() + tile_index(group.item, row, column) * pitch_;
+      transform(group, scratch.data() + worker * each, [&](int64_t row, int64_t column) {
+        return transformed.data() + tile_index(group.item, row, column) * tile_floats();
       });
     });
     run_items(panels_, [&](int64_t panel, int64_t worker) {
       float* products = scratch.data() + worker * each;
-      multiply({panel, 1}, tiles, transformed.data(), plane, products);
+      multiply({panel, 1}, tiles, transformed.data(), products);
       int64_t index = 0;
       for (int64_t item = 0; item < input_.batch; ++item) {
         const Group all{item, 0, 0, grid_.rows, grid_.columns};
@@ -93,20 +92,24 @@ class Convolution {
     make_groups(wanted);
     const int64_t groups = input_.batch * grid_.groups_down * grid_.groups_across;
     const int64_t most = grid_.group_rows * grid_.group_columns;
-    const int64_t plane = most * pitch_ + kCacheLine;
-    const int64_t each = tile_.points() * plane + scratch_floats(most, panels_);
+    const int64_t each = most * tile_floats() + scratch_floats(most, panels_);
     const Buffer scratch(worker_count(groups) * each);
     run_items(groups, [&](int64_t item, int64_t worker) {
       const Group group = group_at(item);
       float* const transformed = scratch.data() + worker * each;
-      float* const rest = transformed + tile_.points() * plane;
-      transform(group, rest, plane, [&](int64_t row, int64_t column) {
-        return transformed + ((row - group.row) * group.columns + column - group.column) * pitch_;
+      float* const rest = transformed + most * tile_floats();
+      transform(group, rest, [&](int64_t row, int64_t column) {
+        const int64_t index = (row - group.row) * group.columns + column - group.column;
+        return transformed + index * tile_floats();
       });
-      multiply({0, panels_}, group.tiles(), transformed, plane, rest);
+      multiply({0, panels_}, group.tiles(), transformed, rest);
       write(group, {0, panels_}, rest, group.tiles());
     });
   }
+
+  // A transformed tile, [point][pitch]: the points of a tile lie together, because a store for each
+  // point to a page of its own would exceed what the processor translates at a time.
+  int64_t tile_floats() const { return tile_.points() * pitch_; }
 
   void make_groups(int64_t tiles) {
     grid_.group_columns = std::min(grid_.columns, tiles);
@@ -148,7 +151,7 @@ class Convolution {
   }
 
   template <class Target>
-  void transform(const Group& group, float* scratch, int64_t plane, const Target& target) const {
+  void transform(const Group& group, float* scratch, const Target& target) const {
     const int64_t step = window_channels();
     Window window{.item = group.item,
                   .row = group.row * tile_.height,
@@ -169,19 +172,19 @@ class Convolution {
                                    .pixel_stride = pitch,
                                    .vectors = pitch / kernels_.lanes,
                                    .to = target(group.row + row, group.column + column) + channel,
-                                   .plane_stride = plane});
+                                   .plane_stride = pitch_});
         }
       }
     }
   }
 
   // Products with some panels of the weights: [point][tile][column].
-  void multiply(const Panels& panels, int64_t tiles, const float* transformed, int64_t plane,
+  void multiply(const Panels& panels, int64_t tiles, const float* transformed,
                 float* products) const {
     const int64_t weights = depth_ * kernels_.panel;
     for (int64_t point = 0; point < tile_.points(); ++point) {
-      kernels_.gemm({.a = transformed + point * plane,
-                     .a_stride = pitch_,
+      kernels_.gemm({.a = transformed + point * pitch_,
+                     .a_stride = tile_floats(),
                      .depth = depth_,
                      .rows = tiles,
                      .b = packed_ + (point * panels_ + panels.first) * weights,
