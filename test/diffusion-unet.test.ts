@@ -6,6 +6,7 @@ import { memory } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import type { Golden } from "./helpers/golden.js";
 import { assertClose, openGolden, relativeNorm } from "./helpers/golden.js";
+import { packings } from "./helpers/kernels.js";
 
 const names = ["unet-musicldm", "unet-head-list", "unet-audioldm"] as const;
 const cases = [
@@ -51,10 +52,14 @@ for (const name of names) {
   test.serial(`${name} predicts as diffusers`, async (t) => {
     using golden = await openGolden(name);
     using unet = await build(golden);
-    for (const key of cases) {
-      const { sample, timestep, labels } = await inputs(golden, key);
-      using output = await unet.forward(sample, timestep, labels);
-      await assertClose(t, [output, golden.get(`output.sample.${key}`)], 1e-5, key);
+    for (const packing of packings) {
+      await unet.pack(packing);
+      for (const key of cases) {
+        const { sample, timestep, labels } = await inputs(golden, key);
+        using output = await unet.forward(sample, timestep, labels);
+        const what = `${key} ${packing}`;
+        await assertClose(t, [output, golden.get(`output.sample.${key}`)], 1e-5, what);
+      }
     }
   });
 }

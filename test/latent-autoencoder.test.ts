@@ -5,6 +5,7 @@ import { memory } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import type { Golden } from "./helpers/golden.js";
 import { assertClose, openGolden, relativeNorm } from "./helpers/golden.js";
+import { packings } from "./helpers/kernels.js";
 import { measureSlopes } from "./helpers/gradient.js";
 
 const names = ["vae-latent8", "vae-latent4"] as const;
@@ -31,18 +32,21 @@ test.serial("leaves no handle behind", async (t) => {
 });
 
 for (const name of names) {
-  test.serial(`${name} encodes and decodes as diffusers`, async (t) => {
-    using golden = await openGolden(name);
-    using vae = await build(golden);
-    for (const key of cases) {
-      using posterior = await vae.encode(golden.get(`input.mel.${key}`));
-      using mel = await vae.decode(golden.get(`input.latents.${key}`));
-      const outputs = { mean: posterior.mean, logvar: posterior.logvar, mel };
-      for (const [output, tensor] of Object.entries(outputs)) {
-        await assertClose(t, [tensor, golden.get(`output.${output}.${key}`)], 1e-5, key + output);
+  for (const packing of packings) {
+    test.serial(`${name} encodes and decodes as diffusers, packed ${packing}`, async (t) => {
+      using golden = await openGolden(name);
+      using vae = await build(golden);
+      await vae.pack(packing);
+      for (const key of cases) {
+        using posterior = await vae.encode(golden.get(`input.mel.${key}`));
+        using mel = await vae.decode(golden.get(`input.latents.${key}`));
+        const outputs = { mean: posterior.mean, logvar: posterior.logvar, mel };
+        for (const [output, tensor] of Object.entries(outputs)) {
+          await assertClose(t, [tensor, golden.get(`output.${output}.${key}`)], 1e-5, key + output);
+        }
       }
-    }
-  });
+    });
+  }
 
   test.serial(`${name} turns with its input in circular time`, async (t) => {
     using golden = await openGolden(name);

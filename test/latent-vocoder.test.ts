@@ -6,6 +6,7 @@ import { Tensor } from "../lib/tensor/tensor.js";
 import type { Golden } from "./helpers/golden.js";
 import { assertClose, openGolden, relativeNorm } from "./helpers/golden.js";
 import { measureSlopes } from "./helpers/gradient.js";
+import { packings } from "./helpers/kernels.js";
 
 const names = ["vocoder-16k", "vocoder-normalised"] as const;
 
@@ -28,16 +29,19 @@ test.serial("leaves no handle behind", async (t) => {
 });
 
 for (const name of names) {
-  test.serial(`${name} makes the waveforms of transformers`, async (t) => {
-    using golden = await openGolden(name);
-    using vocoder = await build(golden);
-    for (const key of ["single", "frame1", "batch3"]) {
-      const mel = golden.get(`input.mel.${key}`);
-      using wave = await vocoder.vocode(mel);
-      await assertClose(t, [wave, golden.get(`output.wave.${key}`)], 1e-5, key);
-      t.is(wave.shape.at(-1), vocoder.samplesOf(mel.shape.at(-2) ?? 0));
-    }
-  });
+  for (const packing of packings) {
+    test.serial(`${name} makes the waveforms of transformers, packed ${packing}`, async (t) => {
+      using golden = await openGolden(name);
+      using vocoder = await build(golden);
+      await vocoder.pack(packing);
+      for (const key of ["single", "frame1", "batch3"]) {
+        const mel = golden.get(`input.mel.${key}`);
+        using wave = await vocoder.vocode(mel);
+        await assertClose(t, [wave, golden.get(`output.wave.${key}`)], 1e-5, key);
+        t.is(wave.shape.at(-1), vocoder.samplesOf(mel.shape.at(-2) ?? 0));
+      }
+    });
+  }
 
   test.serial(`${name} turns with its mel in circular time`, async (t) => {
     using golden = await openGolden(name);

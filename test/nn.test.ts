@@ -1,28 +1,10 @@
 import test from "ava";
 import { call } from "../lib/runtime/native.js";
-import type { NativeReference, NativeTensor } from "../lib/runtime/native.js";
-import { Module } from "../lib/nn/module.js";
+import type { NativeTensor } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
+import { Block } from "./helpers/block.js";
 import { assertClose, openGolden } from "./helpers/golden.js";
-
-/** A block on its own, by the names of its ops. */
-class Block extends Module {
-  readonly #op: string;
-
-  private constructor({ handle }: NativeReference, op: string) {
-    super(handle);
-    this.#op = op;
-  }
-
-  static async create(name: string, ...args: readonly unknown[]): Promise<Block> {
-    const reference = await call<NativeReference>(`unet.create_${name}`, args);
-    return new Block(reference, `unet.${name}`);
-  }
-
-  async forward(...args: readonly unknown[]): Promise<Tensor> {
-    return Tensor.fromNative(await call<NativeTensor>(this.#op, [this, ...args]));
-  }
-}
+import { packings } from "./helpers/kernels.js";
 
 const straight = { circular: false };
 const circular = { circular: true };
@@ -43,8 +25,11 @@ test.serial("residual blocks equal diffusers'", async (t) => {
     using block = await Block.create("resnet", options);
     await block.load(golden.under(`weight.${name}.`));
     const embedding = temb_channels === null ? null : golden.get(`input.emb.${name}`);
-    using output = await block.forward(golden.get(`input.hidden.${name}`), embedding);
-    await assertClose(t, [output, golden.get(`output.hidden.${name}`)], 1e-6, name);
+    for (const packing of packings) {
+      await block.pack(packing);
+      using output = await block.forward(golden.get(`input.hidden.${name}`), embedding);
+      await assertClose(t, [output, golden.get(`output.hidden.${name}`)], 1e-6, name + packing);
+    }
   }
 });
 
@@ -67,8 +52,11 @@ test.serial("transformers equal diffusers'", async (t) => {
       linear_projection: false,
     });
     await block.load(golden.under(`weight.${name}.`));
-    using output = await block.forward(golden.get(`input.hidden.${name}`));
-    await assertClose(t, [output, golden.get(`output.hidden.${name}`)], 1e-6, name);
+    for (const packing of packings) {
+      await block.pack(packing);
+      using output = await block.forward(golden.get(`input.hidden.${name}`));
+      await assertClose(t, [output, golden.get(`output.hidden.${name}`)], 1e-6, name + packing);
+    }
   }
 });
 
@@ -91,20 +79,22 @@ test.serial("resampling equals diffusers'", async (t) => {
     using down = await Block.create("downsample", 12, padding);
     await down.load(golden.under(`weight.${name}.`));
     for (const key of [`${name}.even`, `${name}.odd`]) {
-      using output = await down.forward(golden.get(`input.hidden.${key}`), straight);
-      await assertClose(t, [output, golden.get(`output.hidden.${key}`)], 1e-6, key);
+      for (const packing of packings) {
+        await down.pack(packing);
+        using output = await down.forward(golden.get(`input.hidden.${key}`), straight);
+        await assertClose(t, [output, golden.get(`output.hidden.${key}`)], 1e-6, key + packing);
+      }
     }
   }
   using up = await Block.create("upsample", 12);
   await up.load(golden.under("weight.up."));
   for (const key of ["up.double", "up.sized"]) {
-    const wanted = golden.get(`output.hidden.${key}`);
-    using output = await up.forward(
-      golden.get(`input.hidden.${key}`),
-      wanted.shape.slice(2),
-      straight,
-    );
-    await assertClose(t, [output, wanted], 1e-6, key);
+    const [x, wanted] = [golden.get(`input.hidden.${key}`), golden.get(`output.hidden.${key}`)];
+    for (const packing of packings) {
+      await up.pack(packing);
+      using output = await up.forward(x, wanted.shape.slice(2), straight);
+      await assertClose(t, [output, wanted], 1e-6, key + packing);
+    }
   }
 });
 
@@ -118,8 +108,11 @@ test.serial("timestep embeddings equal diffusers'", async (t) => {
     await assertClose(t, [sinusoid, golden.get(`output.sinusoid.${name}`)], 1e-6, name);
     using layer = await Block.create("time_embedding", width, 24);
     await layer.load(golden.under(`weight.${name}.`));
-    using output = await layer.forward(sinusoid);
-    await assertClose(t, [output, golden.get(`output.embedding.${name}`)], 1e-6, name);
+    for (const packing of packings) {
+      await layer.pack(packing);
+      using output = await layer.forward(sinusoid);
+      await assertClose(t, [output, golden.get(`output.embedding.${name}`)], 1e-6, name + packing);
+    }
   }
 });
 
