@@ -99,7 +99,8 @@ at::Tensor PackedConv1d::plain_weight() const {
   const int64_t taps = shape_.taps;
   weight = at::constant_pad_nd(weight, {0, taps * o.stride - o.kernel});
   weight = weight.view({o.in_channels, o.out_channels, taps, o.stride});
-  return weight.flip(2).permute({3, 1, 0, 2}).reshape({-1, o.in_channels, taps});
+  weight = weight.flip(2).permute({3, 1, 0, 2}).reshape({-1, o.in_channels, taps});
+  return weight.contiguous();
 }
 
 kernels::PackedConv1d PackedConv1d::pack(const kernels::Conv1dMethod& method) const {
