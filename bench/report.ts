@@ -7,6 +7,7 @@ import { peerTitles } from "./peers.js";
 import type { PeerName } from "./peers.js";
 import type { Profiles, StageProfiles } from "./profile.js";
 import type { MachineRates } from "./rates.js";
+import { pipelineSteps } from "./reference.js";
 import { stageTitles } from "./stages.js";
 import type { Task } from "./stages.js";
 import type { Efficiency, StageSummary } from "./summary.js";
@@ -84,8 +85,10 @@ function printStages(stages: readonly StageSummary[]): void {
     printTable("Distance from the first peer, relative norm", distanceRows(stages, peers));
   }
   printTable("Effective rates, and scaling with threads", efficiencyRows(stages));
-  for (const { stage, estimate } of stages) {
-    if (estimate) console.log(`\n${stageTitles[stage]}, ${estimate}`);
+  const whole = stages.find(({ stage }) => stage === "default");
+  if (whole && peers.length > 0) {
+    const how = whole.estimate ?? `peer: all ${pipelineSteps} steps, run once`;
+    console.log(`\n${stageTitles.default}, ${how}`);
   }
   console.log("");
 }
