@@ -108,8 +108,11 @@ kernels::PackedConv1d PackedConv1d::pack(const kernels::Conv1dMethod& method) co
   const at::Tensor weight = plain_weight();
   const at::Tensor bias =
       layer_.bias.detach().repeat({shape_.out_channels / options_.out_channels});
-  return kernels::pack_conv1d(kernels::kernels(), shape_, method, weight.const_data_ptr<float>(),
-                              bias.const_data_ptr<float>());
+  kernels::PackedConv1d packed =
+      kernels::pack_conv1d(kernels::kernels(), shape_, method, weight.const_data_ptr<float>(),
+                           bias.const_data_ptr<float>());
+  if (method.keep) page_out(layer_.weight);
+  return packed;
 }
 
 bool runs_packed(const torch::nn::Module& module, const at::Tensor& x) {

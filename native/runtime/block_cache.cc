@@ -11,7 +11,11 @@ namespace musicldm::runtime {
 namespace {
 
 constexpr size_t kSmallestBlock = size_t{1} << 20;  // below this the system's allocator reuses
-constexpr size_t kMostKept = size_t{512} << 20;     // bytes kept at any time
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t kMostKept = 0;  // AddressSanitizer has to see where a block ends, and when
+#else
+constexpr size_t kMostKept = size_t{256} << 20;  // bytes kept at any time
+#endif
 
 struct Block {
   void* data;

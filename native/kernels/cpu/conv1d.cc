@@ -6,6 +6,7 @@
 #include "kernels/cpu/conv1d_fourier.h"
 #include "kernels/cpu/fourier.h"
 #include "kernels/cpu/workers.h"
+#include "kernels/profile.h"
 
 namespace musicldm::kernels {
 
@@ -15,6 +16,10 @@ namespace {
 constexpr double kProductEfficiency = 0.8;
 constexpr double kWeightRead = 40;  // a packed weight that comes from memory
 constexpr double kNarrow = 0.7;     // of transforms, with vectors of less than 16 lanes
+
+// Spectra that are kept may be this many times as large as the kernel: short kernels would take
+// eight times for a few hundredths of the time.
+constexpr int64_t kMostGrowth = 7;
 
 struct Transform {
   int64_t size;
@@ -53,11 +58,6 @@ void run_blocks(const Method& method) {
   });
 }
 
-template <class Method>
-void run_alone(const Method& method, float* scratch) {
-  for (int64_t block = 0; block < method.blocks(); ++block) method.run_block(block, scratch);
-}
-
 }  // namespace
 
 Conv1dMethod sums_over_taps(const KernelTable& kernels, const Conv1dShape& shape) {
@@ -71,6 +71,7 @@ Conv1dMethod choose_conv1d(const KernelTable& kernels, const Conv1dShape& shape,
   double least = direct_cost(kernels, shape, static_cast<double>(count), best.fold);
   for (const Transform& transform : kTransforms) {
     if (transform.size < 2 * shape.taps) continue;
+    if (fourier_planes(transform.size) > kMostGrowth * shape.taps) continue;
     const double cost = fourier_cost(kernels, shape, count, transform);
     if (cost >= least) continue;
     least = cost;
@@ -81,6 +82,7 @@ Conv1dMethod choose_conv1d(const KernelTable& kernels, const Conv1dShape& shape,
 
 PackedConv1d pack_conv1d(const KernelTable& kernels, const Conv1dShape& shape,
                          const Conv1dMethod& method, const float* weight, const float* bias) {
+  const OperatorTimer timer(Operator::kPack);
   PackedConv1d layer{.kernels = &kernels, .shape = shape, .method = method};
   layer.weights = method.transform ? pack_fourier(kernels, shape, method.transform, weight)
                                    : pack_direct(kernels, shape, method.fold, weight);
@@ -92,20 +94,11 @@ PackedConv1d pack_conv1d(const KernelTable& kernels, const Conv1dShape& shape,
 }
 
 void run_conv1d(const PackedConv1d& layer, const Conv1dJob& job) {
+  const OperatorTimer timer(Operator::kConv1d);
   if (!layer.method.transform) return run_blocks(DirectConv1d(layer, job));
   const FourierConv1d method(layer, job);
   if (method.prefers_together()) return method.run_together();
   run_blocks(method);
-}
-
-void run_conv1d_alone(const PackedConv1d& layer, const Conv1dJob& job, float* scratch) {
-  if (!layer.method.transform) return run_alone(DirectConv1d(layer, job), scratch);
-  run_alone(FourierConv1d(layer, job), scratch);
-}
-
-int64_t conv1d_scratch(const PackedConv1d& layer, const Conv1dJob& job) {
-  return layer.method.transform ? FourierConv1d(layer, job).scratch_floats()
-                                : DirectConv1d(layer, job).scratch_floats();
 }
 
 }  // namespace musicldm::kernels

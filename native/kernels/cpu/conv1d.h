@@ -56,8 +56,4 @@ PackedConv1d pack_conv1d(const KernelTable& kernels, const Conv1dShape& shape,
 // In libtorch's thread pool.
 void run_conv1d(const PackedConv1d& layer, const Conv1dJob& job);
 
-// On this thread alone, with scratch of conv1d_scratch(layer, job) floats.
-void run_conv1d_alone(const PackedConv1d& layer, const Conv1dJob& job, float* scratch);
-int64_t conv1d_scratch(const PackedConv1d& layer, const Conv1dJob& job);
-
 }  // namespace musicldm::kernels

@@ -23,6 +23,7 @@ class Convolution {
 
   void run() const {
     if (reads_pixels_as_they_are()) return multiply_in_place();
+    const OperatorTimer timer(Operator::kDirect);
     const int64_t strips = ceil_div(output_.height, strip_);
     const int64_t across = ceil_div(output_.channels, columns());
     const int64_t items = input_.batch * strips * across;
@@ -132,7 +133,6 @@ class Convolution {
 
 void run_direct(const KernelTable& kernels, const Kernel& kernel, const Map& input,
                 const float* packed, const ConvOutput& output) {
-  const OperatorTimer timer(Operator::kDirect);
   Convolution(kernels, kernel, input, output, packed).run();
 }
 
