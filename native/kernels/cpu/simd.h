@@ -53,25 +53,6 @@ inline float highest(Vec value) {
   return result;
 }
 
-// e^x to 1e-7 in relative error; x below -87 gives about 1e-38, above 88 about 1e38. The integer
-// part of x / ln 2 becomes the exponent, the rest goes through a minimax polynomial (Cephes expf).
-inline Vec exponential(Vec x) {
-  x = minimum(maximum(x, broadcast(-87.0F)), broadcast(88.0F));
-  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
-  const Vec shifted = x * 1.44269504088896341F + kRound;
-  const Vec whole = shifted - kRound;
-  const Vec r = (x - whole * 0.693359375F) - whole * -2.12194440e-4F;
-  Vec p = broadcast(1.9875691500e-4F);
-  p = p * r + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * (r * r) + r + 1.0F;
-  const IntVec exponent = reinterpret_cast<IntVec>(shifted) << 23;
-  return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(p) + exponent);
-}
-
 // 2^x for x of at most 0, to 2e-7 in relative error: a polynomial on ±1/2, Cephes exp2f. NaN stays.
 inline Vec power_of_two(Vec x) {
   x = maximum(broadcast(-126.0F), x);
@@ -101,7 +82,10 @@ inline Vec inverse(Vec x) {
 #endif
 }
 
-inline Vec silu(Vec x) { return x * inverse(1.0F + exponential(-x)); }
+inline Vec silu(Vec x) {
+  constexpr float kLog2E = 1.44269504088896341F;
+  return x * inverse(1.0F + power_of_two(x * -kLog2E));
+}
 
 inline Vec leaky(Vec x, float slope) { return x > Vec{} ? x : x * slope; }
 

@@ -11,6 +11,10 @@ constexpr int64_t kCacheLine = 16;              // floats
 constexpr int64_t kWindowFloats = 32 * 1024;    // of input that is transformed at a time
 constexpr int64_t kTransformedBytes = 1 << 20;  // of a group that a worker keeps for itself
 
+// Tiles of a group: fewer read the weights too often, more leave the cache.
+constexpr int64_t kFewestTiles = 42;
+constexpr int64_t kMostTiles = 64;
+
 struct Grid {
   int64_t rows;  // of tiles of an item
   int64_t columns;
@@ -51,7 +55,7 @@ class Convolution {
   void run() {
     const int64_t tiles = input_.batch * grid_.rows * grid_.columns;
     const int64_t kept = kTransformedBytes / (4 * tile_.points() * pitch_);
-    const int64_t wanted = std::clamp<int64_t>(kept, 2 * kernels_.most_rows, 64);
+    const int64_t wanted = std::clamp(kept, kFewestTiles, kMostTiles);
     if (tiles <= 2 * wanted) {
       run_together();
     } else {
