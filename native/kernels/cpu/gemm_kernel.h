@@ -65,7 +65,7 @@ inline Vec error_function(Vec x) {
   q = q * x2 + -1.68282697438203e-03F;
   q = q * x2 + -7.37332916720468e-03F;
   q = q * x2 + -1.42647390514189e-02F;
-  return x * p / q;
+  return x * p * inverse(q);
 }
 
 inline Vec gelu(Vec x) { return 0.5F * x * (1.0F + error_function(x * 0.70710678118654752F)); }

@@ -40,7 +40,7 @@ Buffer pack(const KernelTable& kernels, const WeightLayout& weight, const Channe
 }
 
 // Rows that one worker multiplies at a time, at most.
-constexpr int64_t kRowBlock = 112;
+constexpr int64_t kRowBlock = 56;
 
 struct Blocks {
   int64_t rows;     // of a block
@@ -50,7 +50,7 @@ struct Blocks {
 // Few rows are not split, so that each weight is read once; then columns are shared out.
 Blocks choose_blocks(const KernelTable& kernels, const GemmTask& task) {
   const int64_t panels = ceil_div(task.columns, kernels.panel);
-  if (task.rows <= 2 * kRowBlock) {
+  if (task.rows <= 4 * kRowBlock) {
     const int64_t each = std::max<int64_t>(1, panels / (4 * worker_count(panels)));
     return {task.rows, each * kernels.panel};
   }
