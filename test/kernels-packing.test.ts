@@ -261,7 +261,8 @@ test.serial("the environment chooses among what the machine has", async (t) => {
     runScript(script, { ...process.env, MUSICLDM_CPU_CAPABILITY: name });
   for (const name of capabilities) t.deepEqual(await choose(name), [capabilities, name]);
   t.deepEqual(await choose(""), [capabilities, capabilities[0]]);
-  const message = `Expected one of ${capabilities.join(", ")} for the CPU capability but received sse9`;
+  const known = capabilities.join(", ");
+  const message = `Expected one of ${known} for the CPU capability but received sse9`;
   t.deepEqual(await choose("sse9"), [capabilities, { code: "E_ARGUMENT", message }]);
 });
 

@@ -27,9 +27,9 @@ export interface ModulePlace {
 export const packings = ["none", "compact", "fast"] as const;
 
 /**
- * What inference may keep beside the weights: nothing (`"none"`: libtorch's operators), packed copies
- * about as large as they are (`"compact"`), or whatever is fastest (`"fast"`), which can be several
- * times as large.
+ * What inference may keep beside the weights: nothing (`"none"`: libtorch's operators), packed
+ * copies about as large as they are (`"compact"`), or whatever is fastest (`"fast"`), which can be
+ * several times as large.
  */
 export type Packing = (typeof packings)[number];
 

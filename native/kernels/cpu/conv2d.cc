@@ -6,7 +6,7 @@ namespace {
 
 // Multiplications that a core does while it reads a float of weights from memory, and while it
 // writes and reads back a transformed value: coarse averages of what current x86 cores do.
-constexpr double kWeightCost = 20;
+constexpr double kWeightCost = 36;
 constexpr double kTransformCost = 6;
 
 WinogradTile tile_of(ConvAlgorithm algorithm) {
