@@ -25,6 +25,14 @@ const shapes: Readonly<Record<string, Partial<VocoderConfig>>> = {
     resblock_kernel_sizes: [5, 13],
     resblock_dilation_sizes: [[1, 7], [2]],
   },
+  // Down to one channel, where axes of one element make strides ambiguous.
+  thinnest: {
+    model_in_dim: 6,
+    upsample_initial_channel: 8,
+    initializer_range: 0.3,
+    upsample_rates: [2, 3, 2],
+    upsample_kernel_sizes: [4, 9, 4],
+  },
   middle: {
     model_in_dim: 13,
     upsample_initial_channel: 80,
