@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import test from "ava";
 import { memory } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
@@ -23,18 +24,18 @@ test.serial("large blocks that are reused hold what is written last", async (t) 
   }
 });
 
-test.serial("freed memory goes back to the system once no job runs", async (t) => {
-  using small = await Tensor.zeros([1]);
+test.serial("freed memory goes back to the system once no job comes", async (t) => {
+  // Longer than the executor waits for the next job.
+  await setTimeout(3000);
   const before = residentMebibytes();
   const held = await Promise.all([1, 2, 3, 4].map(async (i) => Tensor.full([side, side], i)));
   const during = residentMebibytes();
   for (const tensor of held) tensor.dispose();
-  using flushed = await small.add(1);
+  await setTimeout(3000);
   const after = residentMebibytes();
   t.log(`before ${before | 0} MiB, during ${during | 0} MiB, after ${after | 0} MiB`);
   t.true(during - before > 200, "the tensors are resident");
   t.true(after - before < 64, "and are not afterwards");
-  t.is(flushed.size, 1);
 });
 
 test.serial("an allocation that cannot be met is an error", async (t) => {
