@@ -28,10 +28,15 @@ template <int Rows, int Vectors>
   }
 }
 
-// The first rows of a panel fetch the panel that follows, which comes from far away.
-template <bool Fetch, int Rows, int Vectors>
+// Which part of the panel that follows, which may come from far away, is asked for meanwhile.
+struct Ahead {
+  const float* from;
+  int64_t step;  // floats for each step of depth, at most a panel
+};
+
+template <int Rows, int Vectors>
 [[gnu::always_inline]] inline void multiply(const GemmTask& task, const float* a, const float* b,
-                                            Vec (&tile)[Rows][Vectors]) {
+                                            Ahead ahead, Vec (&tile)[Rows][Vectors]) {
   const int64_t stride = task.a_stride;
   for (int64_t tap = 0; tap < task.taps; ++tap) {
     const float* first = a + (task.tap_offsets ? task.tap_offsets[tap] : 0);
@@ -39,11 +44,9 @@ template <bool Fetch, int Rows, int Vectors>
 #pragma GCC unroll 8
     for (int i = 0; i < (Rows + 2) / 3; ++i) base[i] = first + 3 * i * stride;
     for (int64_t k = 0; k < task.depth; ++k, b += kPanel) {
-      if (Fetch) {
-        for (int64_t i = 0; i < kPanel; i += kLine) {
-          __builtin_prefetch(b + task.taps * task.depth * kPanel + i, 0, 2);
-        }
-      }
+      __builtin_prefetch(ahead.from, 0, 2);
+      if (kPanel > kLine) __builtin_prefetch(ahead.from + ahead.step - kLine, 0, 2);
+      ahead.from += ahead.step;
       multiply_step(base, stride, k, b, tile);
     }
   }
@@ -96,15 +99,16 @@ inline void write_gated(const GemmTask& task, int64_t row, int64_t column, const
 }
 
 template <int Rows, int Vectors>
-void multiply_rows(const GemmTask& task, int64_t row, int64_t column) {
-  Vec tile[Rows][Vectors] = {};
+void multiply_rows(const GemmTask& task, int64_t row, int64_t column, Ahead ahead) {
+  // Not `= {}`, for which GCC clears memory that is then not used.
+  Vec tile[Rows][Vectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+    for (int v = 0; v < Vectors; ++v) tile[r][v] = Vec{};
+  }
   const float* const a = task.a + row * task.a_stride;
   const float* const b = task.b + column * task.taps * task.depth;
-  if (row == 0) {
-    multiply<true>(task, a, b, tile);
-  } else {
-    multiply<false>(task, a, b, tile);
-  }
+  multiply(task, a, b, ahead, tile);
   const Epilogue& epilogue = task.epilogue;
   const bool plain = !epilogue.row_factors && !epilogue.bias && !epilogue.residual &&
                      !epilogue.accumulate && epilogue.activation == Activation::kNone;
@@ -127,7 +131,7 @@ void multiply_rows(const GemmTask& task, int64_t row, int64_t column) {
   }
 }
 
-using RowsFunction = void (*)(const GemmTask&, int64_t, int64_t);
+using RowsFunction = void (*)(const GemmTask&, int64_t, int64_t, Ahead);
 
 template <int Vectors, int Rows>
 RowsFunction rows_function(int64_t rows) {
@@ -137,7 +141,8 @@ RowsFunction rows_function(int64_t rows) {
   return multiply_rows<Rows, Vectors>;
 }
 
-// Rows are dealt evenly into as few blocks as fit the registers.
+// Rows are dealt evenly into as few blocks as fit the registers. Each block asks for its share of
+// the panel that follows: all at once would wait for memory.
 template <int Vectors>
 void multiply_panel(const GemmTask& task, int64_t column) {
   const int64_t blocks = (task.rows + kMostRows - 1) / kMostRows;
@@ -145,8 +150,12 @@ void multiply_panel(const GemmTask& task, int64_t column) {
   const int64_t larger = task.rows % blocks;  // this many blocks have a row more
   const RowsFunction small_block = rows_function<Vectors, kMostRows>(rows);
   const RowsFunction large_block = rows_function<Vectors, kMostRows>(rows + 1);
+  const int64_t panel = task.taps * task.depth * kPanel;
+  const float* const next = task.b + column / kPanel * panel + panel;
+  const int64_t step = (kPanel + blocks - 1) / blocks;
   for (int64_t i = 0, row = 0; i < blocks; ++i) {
-    (i < larger ? large_block : small_block)(task, row, column);
+    const Ahead ahead{next + i * task.taps * task.depth * step, step};
+    (i < larger ? large_block : small_block)(task, row, column, ahead);
     row += rows + (i < larger ? 1 : 0);
   }
 }
