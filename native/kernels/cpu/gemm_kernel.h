@@ -98,30 +98,65 @@ inline void write_gated(const GemmTask& task, int64_t row, int64_t column, const
   store(task.c + row * task.c_stride + column / 2, value * gelu(gate));
 }
 
+// Changes every vector of a tile, which stays in registers.
+template <int Rows, int Vectors, class Change>
+[[gnu::always_inline]] inline void for_each(Vec (&tile)[Rows][Vectors], const Change& change) {
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+    for (int v = 0; v < Vectors; ++v) change(tile[r][v], r, v);
+  }
+}
+
+// A tile whose columns all exist, with what costs few instructions.
+template <int Rows, int Vectors>
+[[gnu::always_inline]] inline void write_whole(const GemmTask& task, int64_t row, int64_t column,
+                                               Vec (&tile)[Rows][Vectors]) {
+  const Epilogue& epilogue = task.epilogue;
+  float* const c = task.c + row * task.c_stride + column;
+  if (epilogue.row_factors) {
+    const float* const factors = epilogue.row_factors + row;
+    for_each(tile, [&](Vec& value, int r, int) { value *= factors[r]; });
+  }
+  if (epilogue.bias) {
+    const float* const bias = epilogue.bias + column;
+    for_each(tile, [&](Vec& value, int, int v) { value += load(bias + v * kLanes); });
+  }
+  if (epilogue.residual) {
+    const int64_t stride = epilogue.residual_stride;
+    const float* const residual = epilogue.residual + row * stride + column;
+    for_each(tile, [&](Vec& value, int r, int v) {
+      value += load(residual + r * stride + v * kLanes);
+    });
+  }
+  if (epilogue.accumulate) {
+    for_each(tile, [&](Vec& value, int r, int v) {
+      value += load(c + r * task.c_stride + v * kLanes);
+    });
+  }
+  if (epilogue.activation == Activation::kLeakyRelu) {
+    for_each(tile, [&](Vec& value, int, int) { value = leaky(value, epilogue.slope); });
+  }
+  for_each(tile, [&](Vec& value, int r, int v) {
+    store(c + r * task.c_stride + v * kLanes, value);
+  });
+}
+
 template <int Rows, int Vectors>
 void multiply_rows(const GemmTask& task, int64_t row, int64_t column, Ahead ahead) {
   // Not `= {}`, for which GCC clears memory that is then not used.
   Vec tile[Rows][Vectors];
-#pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r) {
-    for (int v = 0; v < Vectors; ++v) tile[r][v] = Vec{};
-  }
+  for_each(tile, [](Vec& value, int, int) { value = Vec{}; });
   const float* const a = task.a + row * task.a_stride;
   const float* const b = task.b + column * task.taps * task.depth;
   multiply(task, a, b, ahead, tile);
-  const Epilogue& epilogue = task.epilogue;
-  const bool plain = !epilogue.row_factors && !epilogue.bias && !epilogue.residual &&
-                     !epilogue.accumulate && epilogue.activation == Activation::kNone;
-  if (plain && task.columns - column >= Vectors * kLanes) {
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-      float* const c = task.c + (row + r) * task.c_stride + column;
-      for (int v = 0; v < Vectors; ++v) store(c + v * kLanes, tile[r][v]);
-    }
+  const Activation activation = task.epilogue.activation;
+  const bool simple = activation == Activation::kNone || activation == Activation::kLeakyRelu;
+  if (simple && task.columns - column >= Vectors * kLanes) {
+    write_whole(task, row, column, tile);
     return;
   }
   if constexpr (Vectors == 2) {
-    if (epilogue.activation == Activation::kGatedGelu) {
+    if (activation == Activation::kGatedGelu) {
       for (int r = 0; r < Rows; ++r) write_gated(task, row + r, column, tile[r]);
       return;
     }
