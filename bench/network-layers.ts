@@ -1,4 +1,4 @@
-import type { ClapTextConfig } from "../lib/checkpoint/config/clap.js";
+import type { ClapTextConfig } from "../lib/checkpoint/config/clap-text.js";
 import type { AutoencoderConfig } from "../lib/checkpoint/config/autoencoder.js";
 import type { VocoderConfig } from "../lib/checkpoint/config/vocoder.js";
 import { attentionProducts, conv1d, conv2d, linear } from "./layers.js";

@@ -109,7 +109,7 @@ const refused: readonly [string, (changes: Json) => unknown, Json][] = [
   ["is_decoder", text, { is_decoder: true }],
   ["num_attention_heads", text, { num_attention_heads: 7 }],
   ["pad_token_id", text, { pad_token_id: 600 }],
-  ["audio_config.hidden_size", clap, { audio_config: { hidden_size: 100 } }],
+  ["hidden_size", clap, { audio_config: { hidden_size: 100 } }],
   ["text_config", clap, { text_config: 3 }],
 ];
 

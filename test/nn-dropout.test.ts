@@ -1,6 +1,6 @@
 import test from "ava";
 import { parseClapConfig } from "../lib/checkpoint/config/clap.js";
-import type { ClapTextConfig } from "../lib/checkpoint/config/clap.js";
+import type { ClapTextConfig } from "../lib/checkpoint/config/clap-text.js";
 import { TextTower } from "../lib/clap/text-tower.js";
 import { memory } from "../lib/runtime/native.js";
 import type { Tensor } from "../lib/tensor/tensor.js";

@@ -1,4 +1,4 @@
-import type { ClapTextConfig } from "../checkpoint/config/clap.js";
+import type { ClapTextConfig } from "../checkpoint/config/clap-text.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { Module } from "../nn/module.js";
 import type { ModuleLoadOptions, NamedTensors } from "../nn/module.js";

@@ -42,6 +42,9 @@ export function flag() {
   return z.boolean({ error: "true or false" });
 }
 
+/** The activation inside a projection. */
+export const activation = z.enum(["relu", "gelu"], { error: '"relu" or "gelu"' });
+
 /** The values of a setting that this library implements. */
 export function only<const T extends z.util.Literal>(...values: readonly T[]) {
   const names = values.map((value) => show(value)).join(" or ");
