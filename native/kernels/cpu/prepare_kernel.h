@@ -12,6 +12,14 @@ inline Vec activate(Vec value, Activation activation, float slope) {
 }
 
 template <Activation kind, bool scaled>
+[[gnu::always_inline]] inline Vec prepared(const PrepareTask& task, const float* from, int64_t c,
+                                           int64_t left) {
+  Vec value = load_part(from + c, left);
+  if (scaled) value = value * load_part(task.scale + c, left) + load_part(task.shift + c, left);
+  return activate(value, kind, task.slope);
+}
+
+template <Activation kind, bool scaled>
 void prepare_as(const PrepareTask& task) {
   for (int64_t i = 0; i < task.count; ++i) {
     const int64_t pixel = task.pixels ? task.pixels[i] : i;
@@ -19,11 +27,12 @@ void prepare_as(const PrepareTask& task) {
     const int64_t channels = pixel < 0 ? 0 : task.channels;
     const float* from = task.from + pixel * task.from_stride;
     int64_t c = 0;
-    for (; c < channels; c += kLanes) {
-      const int64_t left = channels - c;
-      Vec value = load_part(from + c, left);
-      if (scaled) value = value * load_part(task.scale + c, left) + load_part(task.shift + c, left);
-      store_part(to + c, activate(value, kind, task.slope), task.filled - c);
+    for (; c + kLanes <= channels; c += kLanes) {
+      store(to + c, prepared<kind, scaled>(task, from, c, kLanes));
+    }
+    if (c < channels) {
+      store_part(to + c, prepared<kind, scaled>(task, from, c, channels - c), task.filled - c);
+      c += kLanes;
     }
     for (; c < task.filled; c += kLanes) store_part(to + c, Vec{}, task.filled - c);
   }

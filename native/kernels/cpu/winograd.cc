@@ -138,47 +138,66 @@ class Convolution {
     return (item * grid_.rows + row) * grid_.columns + column;
   }
 
-  // Channels of a window that fits the cache.
+  // Pixels of a window: a row of tiles and the rows that the one below shares with it.
+  int64_t window_pixels() const {
+    return (tile_.height + 2) * (grid_.group_columns * tile_.width + 2);
+  }
+
+  // Channels of a window that fits the cache, in whole cache lines.
   int64_t window_channels() const {
-    const int64_t pixels =
-        (grid_.group_rows * tile_.height + 2) * (grid_.group_columns * tile_.width + 2);
-    const int64_t fitting = kWindowFloats / pixels / kernels_.lanes * kernels_.lanes;
-    return std::min(round_up(depth_, kernels_.lanes), std::max(fitting, kernels_.lanes));
+    const int64_t fitting = kWindowFloats / window_pixels() / kCacheLine * kCacheLine;
+    return std::min(round_up(depth_, kernels_.lanes), std::max(fitting, kCacheLine));
   }
 
   // For a window of the input, then for products.
   int64_t scratch_floats(int64_t tiles, int64_t panels) const {
-    const int64_t pixels =
-        (grid_.group_rows * tile_.height + 2) * (grid_.group_columns * tile_.width + 2);
     const int64_t products = tile_.points() * product_plane(tiles, panels);
-    return round_up(std::max(pixels * window_channels(), products), kCacheLine);
+    return round_up(std::max(window_pixels() * window_channels(), products), kCacheLine);
   }
 
   template <class Target>
   void transform(const Group& group, float* scratch, const Target& target) const {
     const int64_t step = window_channels();
-    Window window{.item = group.item,
-                  .row = group.row * tile_.height,
-                  .rows = group.rows * tile_.height + 2,
-                  .column = group.column * tile_.width,
-                  .columns = group.columns * tile_.width + 2};
     for (int64_t channel = 0; channel < depth_; channel += step) {
-      window.channel = channel;
-      window.channels = std::min(step, depth_ - channel);
-      const int64_t pitch = round_up(window.channels, kernels_.lanes);
-      read_window(kernels_, input_, window, scratch, pitch);
-      for (int64_t row = 0; row < group.rows; ++row) {
-        for (int64_t column = 0; column < group.columns; ++column) {
-          const int64_t pixel = row * tile_.height * window.columns + column * tile_.width;
-          kernels_.winograd_input({.tile = tile_,
-                                   .from = scratch + pixel * pitch,
-                                   .row_stride = window.columns * pitch,
-                                   .pixel_stride = pitch,
-                                   .vectors = pitch / kernels_.lanes,
-                                   .to = target(group.row + row, group.column + column) + channel,
-                                   .plane_stride = pitch_});
-        }
+      Window window{.item = group.item,
+                    .row = group.row * tile_.height,
+                    .rows = tile_.height + 2,
+                    .column = group.column * tile_.width,
+                    .columns = group.columns * tile_.width + 2,
+                    .channel = channel,
+                    .channels = std::min(step, depth_ - channel)};
+      for (int64_t row = 0; row < group.rows; ++row, window.row += tile_.height) {
+        read_strip(window, row > 0, scratch);
+        transform_strip(window, scratch, [&](int64_t column) {
+          return target(group.row + row, group.column + column) + channel;
+        });
       }
+    }
+  }
+
+  // The input of a row of tiles. Its first two rows may be there, as the last two of the row above.
+  void read_strip(const Window& window, bool follows, float* scratch) const {
+    const int64_t pitch = round_up(window.channels, kernels_.lanes);
+    if (!follows) return read_window(kernels_, input_, window, scratch, pitch);
+    const int64_t shared = 2 * window.columns * pitch;
+    Window rest = window;
+    rest.row += 2;
+    rest.rows -= 2;
+    std::copy_n(scratch + tile_.height * window.columns * pitch, shared, scratch);
+    read_window(kernels_, input_, rest, scratch + shared, pitch);
+  }
+
+  template <class Target>
+  void transform_strip(const Window& window, const float* scratch, const Target& target) const {
+    const int64_t pitch = round_up(window.channels, kernels_.lanes);
+    for (int64_t column = 0; column < (window.columns - 2) / tile_.width; ++column) {
+      kernels_.winograd_input({.tile = tile_,
+                               .from = scratch + column * tile_.width * pitch,
+                               .row_stride = window.columns * pitch,
+                               .pixel_stride = pitch,
+                               .vectors = pitch / kernels_.lanes,
+                               .to = target(column),
+                               .plane_stride = pitch_});
     }
   }
 
