@@ -12,6 +12,11 @@ setThreads(1);
 test.afterEach.always(restoreCapability);
 
 const limit = 1e-5;
+/**
+ * Norms over the four values that a channel of a 2 × 2 map has divide by differences which may be
+ * small: what processors round differently grows tenfold.
+ */
+const limitOfFew = 1e-4;
 
 /** [batch, T, F] of latents. */
 const sizes = [
@@ -32,7 +37,7 @@ async function checkUNet(t: ExecutionContext, unet: UNet, size: Size): Promise<v
     await assertPackedEqual(t, {
       module: unet,
       forward: () => unet.forward(latents, 501, labels, { circular }),
-      limit,
+      limit: frames * bins <= 4 ? limitOfFew : limit,
       what: `UNet of ${unet.config.block_out_channels.join()}, ${size.join("x")} ${circular}`,
       inspect: ({ direct, winograd, product, attention, norm }, packing) => {
         t.true(direct > 0 && product > 0 && attention > 0 && norm > 0, "all operators");

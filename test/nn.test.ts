@@ -98,6 +98,9 @@ test.serial("resampling equals diffusers'", async (t) => {
   }
 });
 
+/** Processors differ in the last digit of a frequency; 999 steps make that a phase of 6e-5. */
+const limitOfPhases = 1e-5;
+
 test.serial("timestep embeddings equal diffusers'", async (t) => {
   using golden = await openGolden("layers-timestep");
   const times = golden.get("input.timestep");
@@ -105,12 +108,13 @@ test.serial("timestep embeddings equal diffusers'", async (t) => {
     const args = [times, width, true, 0];
     using sinusoid = Tensor.fromNative(await call<NativeTensor>("unet.sinusoid", args));
     const name = `width${width}`;
-    await assertClose(t, [sinusoid, golden.get(`output.sinusoid.${name}`)], 1e-6, name);
+    const wanted = golden.get(`output.sinusoid.${name}`);
+    await assertClose(t, [sinusoid, wanted], limitOfPhases, name);
     using layer = await Block.create("time_embedding", width, 24);
     await layer.load(golden.under(`weight.${name}.`));
     for (const packing of packings) {
       await layer.pack(packing);
-      using output = await layer.forward(sinusoid);
+      using output = await layer.forward(wanted);
       await assertClose(t, [output, golden.get(`output.embedding.${name}`)], 1e-6, name + packing);
     }
   }
