@@ -18,6 +18,10 @@ export type { InitOptions, InitResult } from "./musicldm/init.js";
 export { presetNames } from "./musicldm/presets.js";
 export type { PresetName } from "./musicldm/presets.js";
 
+export { initClap } from "./clap/init.js";
+export type { InitClapOptions, InitClapResult } from "./clap/init.js";
+export { clapPresetNames } from "./clap/presets.js";
+export type { ClapPresetName } from "./clap/presets.js";
 export { TextEncoder } from "./clap/text-encoder.js";
 export type { TextEncoding } from "./clap/text-encoder.js";
 export { TextTower } from "./clap/text-tower.js";

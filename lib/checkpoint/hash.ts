@@ -6,6 +6,7 @@ import { toMusicLDMError } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
 import type { CheckpointEntry } from "./checkpoint.js";
 import { openWeights } from "./files.js";
+import type { WeightFiles } from "./files.js";
 import type { ModelFolder } from "./folder.js";
 
 /** A tensor of at most twice this many bytes counts whole, a larger one by two blocks of it. */
@@ -20,12 +21,34 @@ const blockBytes = 1024;
  * Errors: `E_IO`, `E_CHECKPOINT`, `E_ABORTED`.
  */
 export async function weightsHash(
-  folder: ModelFolder,
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  {
+    textEncoder,
+    unet,
+    vae,
+    vocoder,
+  }: Pick<ModelFolder, "textEncoder" | "unet" | "vae" | "vocoder">,
+  options: HashOptions = {},
+): Promise<string> {
+  return hashParts([textEncoder, unet, vae, vocoder], options);
+}
+
+interface HashOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Weights and what they are called. */
+interface HashedPart {
+  readonly name: string;
+  readonly weights: WeightFiles;
+}
+
+/** Identify the weights of several parts; see `weightsHash`. Errors: as there. */
+export async function hashParts(
+  parts: readonly HashedPart[],
+  options: HashOptions = {},
 ): Promise<string> {
   const hash = createHash("sha256");
-  const { textEncoder, unet, vae, vocoder } = folder;
-  for (const { name, weights } of [textEncoder, unet, vae, vocoder]) {
+  for (const { name, weights } of parts) {
     using checkpoint = await openWeights(weights);
     hash.update(`${name}\n`);
     const files = await openFiles(checkpoint.paths);

@@ -4,6 +4,8 @@ export { readSafetensors, writeSafetensors } from "./safetensors.js";
 export type { SafetensorsContent } from "./safetensors.js";
 export { openFolder } from "./folder.js";
 export type { Component, FolderOptions, ModelFolder } from "./folder.js";
+export { clapOf, openClapFolder } from "./clap-folder.js";
+export type { ClapFolder } from "./clap-folder.js";
 export { openWeights } from "./files.js";
 export type { WeightFiles } from "./files.js";
 export { inspectCheckpoint } from "./inspect.js";

@@ -66,7 +66,8 @@ export async function readIndex(folder: string): Promise<ModelIndex> {
   };
 }
 
-async function requireFolder(folder: string): Promise<void> {
+/** Make sure that a folder is there. Errors: `E_IO`. */
+export async function requireFolder(folder: string): Promise<void> {
   try {
     if ((await stat(folder)).isDirectory()) return;
   } catch (error) {

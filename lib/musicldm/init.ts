@@ -1,20 +1,17 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseAutoencoderConfig } from "../checkpoint/config/autoencoder.js";
 import { parseClapConfig } from "../checkpoint/config/clap.js";
 import { parseUNetConfig } from "../checkpoint/config/unet.js";
 import { parseVocoderConfig } from "../checkpoint/config/vocoder.js";
+import { writeFolder, writeJson } from "../checkpoint/draft.js";
 import { inspectCheckpoint, writeSafetensors } from "../checkpoint/index.js";
+import { byteTokenizerNotice, writeByteTokenizer } from "../clap/byte-tokenizer.js";
+import { writeClapWeights } from "../clap/initial-weights.js";
 import { Module } from "../nn/module.js";
 import type { CallOptions } from "../runtime/abort.js";
-import { expected, toMusicLDMError } from "../runtime/errors.js";
+import { expected } from "../runtime/errors.js";
 import { call, throwIfAborted } from "../runtime/native.js";
 import type { NativeReference } from "../runtime/native.js";
-import { Generator } from "../tensor/generator.js";
-import type { Tensor } from "../tensor/tensor.js";
-import { byteTokenizerFiles } from "./bytetokenizer.js";
-import { clapWeights } from "./clapweights.js";
 import { presetNames, presets } from "./presets.js";
 import type { Preset, PresetName } from "./presets.js";
 
@@ -40,8 +37,7 @@ export interface InitResult {
 }
 
 const notice =
-  "The weights are random: this model makes noise, whatever the prompt. Its tokenizer has one " +
-  "token per byte, not the published vocabulary.";
+  "The weights are random: this model makes noise, whatever the prompt. " + byteTokenizerNotice;
 
 /** Everything that a folder is made of, written in this order. */
 type Writer = (folder: string, preset: Preset, options: InitOptions) => Promise<void>;
@@ -51,7 +47,7 @@ const writers: Readonly<Record<string, Writer>> = {
   unet: writeUNet,
   vae: writeAutoencoder,
   vocoder: writeVocoder,
-  tokenizer: writeTokenizer,
+  tokenizer: (folder) => writeByteTokenizer(join(folder, "tokenizer")),
   scheduler: (folder, preset) =>
     writeJson(join(folder, "scheduler"), "scheduler_config.json", preset.scheduler),
   feature_extractor: async (folder, { extractor }) => {
@@ -76,41 +72,19 @@ export async function initPretrained(options: InitOptions): Promise<InitResult> 
     throw expected("E_ARGUMENT", "a path", "folder", options.folder);
   }
   const folder = resolve(options.folder);
-  await refuseOccupied(folder, options.force === true);
-  const draft = join(dirname(folder), `.${basename(folder)}.${randomUUID()}.tmp`);
-  let made: string | undefined;
-  try {
-    made = await mkdir(draft, { recursive: true });
+  return writeFolder(folder, options.force === true, async (draft) => {
     await writeParts(draft, preset, options);
     const { elements, bytes } = await inspectCheckpoint(draft);
     throwIfAborted(options.signal);
-    await publish(draft, folder);
     const { preset: name, seed } = options;
     return { folder, preset: name, seed, elements, bytes, notice };
-  } catch (error) {
-    // Parents that had to be made go as well.
-    await rm(made ?? draft, { recursive: true, force: true });
-    throw toMusicLDMError(error);
-  }
+  });
 }
 
 function choosePreset(name: string): Preset {
   const known = presetNames.find((preset) => preset === name);
   if (known !== undefined) return presets[known];
   throw expected("E_ARGUMENT", presetNames.join(", "), "preset", name);
-}
-
-async function refuseOccupied(folder: string, force: boolean): Promise<void> {
-  let names: readonly string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw toMusicLDMError(error);
-  }
-  if (names.length === 0 || force) return;
-  const what = "an empty folder (or force)";
-  throw expected("E_IO", what, folder, `${names.length} entries`, { folder });
 }
 
 async function writeParts(draft: string, preset: Preset, options: InitOptions): Promise<void> {
@@ -120,26 +94,6 @@ async function writeParts(draft: string, preset: Preset, options: InitOptions): 
     await write(draft, preset, options);
     options.onProgress?.({ stage: "init", step: step + 1, totalSteps: parts.length });
   }
-}
-
-/** Rename the draft into place, or part by part into a folder that stays. */
-async function publish(draft: string, folder: string): Promise<void> {
-  const isThere = await stat(folder).then(
-    () => true,
-    () => false,
-  );
-  const occupied = isThere && (await readdir(folder)).length > 0;
-  if (!occupied) return rename(draft, folder);
-  for (const name of await readdir(draft)) {
-    await rm(join(folder, name), { recursive: true, force: true });
-    await rename(join(draft, name), join(folder, name));
-  }
-  await rm(draft, { recursive: true });
-}
-
-async function writeJson(folder: string, name: string, value: unknown): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
 }
 
 async function writeIndex(folder: string, preset: Preset): Promise<void> {
@@ -154,14 +108,6 @@ async function writeIndex(folder: string, preset: Preset): Promise<void> {
     vae: ["diffusers", "AutoencoderKL"],
     vocoder: ["transformers", "SpeechT5HifiGan"],
   });
-}
-
-async function writeTokenizer(folder: string): Promise<void> {
-  const target = join(folder, "tokenizer");
-  await mkdir(target, { recursive: true });
-  for (const [name, text] of Object.entries(byteTokenizerFiles())) {
-    await writeFile(join(target, name), text);
-  }
 }
 
 /** transformers refuses a file without this. */
@@ -181,17 +127,8 @@ async function writeTextEncoder(
   await writeJson(target, "config.json", preset.textEncoder);
   const file = join(target, "config.json");
   const { config } = parseClapConfig(preset.textEncoder, file, preset.textClass);
-  using generator = new Generator(partSeed(seed, 0));
-  const tensors: Record<string, Tensor> = {};
-  try {
-    for (const { name, draw } of clapWeights(config)) {
-      throwIfAborted(signal);
-      tensors[name] = await draw(generator);
-    }
-    await writeSafetensors(join(target, "model.safetensors"), tensors, metadata, { signal });
-  } finally {
-    for (const tensor of Object.values(tensors)) tensor.dispose();
-  }
+  const path = join(target, "model.safetensors");
+  await writeClapWeights(path, config, { seed: partSeed(seed, 0), signal });
 }
 
 async function writeUNet(folder: string, preset: Preset, options: InitOptions): Promise<void> {

@@ -1,5 +1,5 @@
-import { openFolder, openWeights, weightsHash } from "../checkpoint/index.js";
-import type { Component } from "../checkpoint/index.js";
+import { openFolder, weightsHash } from "../checkpoint/index.js";
+import type { Component, ModelFolder } from "../checkpoint/index.js";
 import { TextEncoder } from "../clap/text-encoder.js";
 import { TextTower } from "../clap/text-tower.js";
 import { TextTokenizer } from "../clap/tokenizer.js";
@@ -8,16 +8,16 @@ import type { SchedulerConfig } from "../diffusion/scheduler-config.js";
 import { UNet } from "../diffusion/unet.js";
 import { Autoencoder } from "../latent/autoencoder.js";
 import { Vocoder } from "../latent/vocoder.js";
-import { packings } from "../nn/module.js";
-import type { Module, Packing } from "../nn/module.js";
+import type { Module } from "../nn/module.js";
+import { checkPlace, fillModule, requireKnown } from "../nn/open.js";
+import type { InferencePlace } from "../nn/open.js";
 import type { CallOptions } from "../runtime/abort.js";
-import { requireDevice } from "../runtime/devices.js";
 import { expected } from "../runtime/errors.js";
-import type { DType } from "../runtime/native.js";
 import type { LoadOptions } from "./types.js";
 
 /** Everything that a model folder holds, opened. */
-export interface Networks {
+export interface Networks extends InferencePlace {
+  readonly folder: ModelFolder;
   /** SHA-256 that identifies the weights, taken when the folder was opened. */
   readonly weightsHash: string;
   readonly scheduler: SchedulerConfig;
@@ -25,37 +25,28 @@ export interface Networks {
   readonly unet: UNet;
   readonly vae: Autoencoder;
   readonly vocoder: Vocoder;
-  readonly device: string;
-  readonly dtype: DType;
 }
-
-const dtypes = ["float32", "float16", "bfloat16"] as const;
 
 /** Open a folder and fill its networks. Errors: those of `MusicLDM.fromPretrained`. */
 export async function openNetworks(
   path: string,
   options: LoadOptions & CallOptions,
 ): Promise<Networks> {
-  requireKnown(options);
-  const { device = "cpu", dtype = "float32", attentionHeads = "config", signal } = options;
-  const packing = checkPacking(options.packing);
-  if (!dtypes.includes(dtype)) {
-    throw expected("E_ARGUMENT", `one of ${dtypes.join(", ")}`, "dtype", dtype);
-  }
+  requireKnown(options, optionNames);
+  const { attentionHeads = "config", signal } = options;
+  const place = checkPlace(options);
   if (attentionHeads !== "config" && attentionHeads !== "trained") {
     throw expected("E_ARGUMENT", '"config" or "trained"', "attentionHeads", attentionHeads);
   }
-  requireDevice(device);
   if (typeof path !== "string" || path === "") {
     throw expected("E_ARGUMENT", "the path of a model folder", "folder", path);
   }
   const folder = await openFolder(path, { attentionHeads });
   const scheduler = parseSchedulerConfig(folder.scheduler);
-  const place = { device, dtype, packing, signal };
   const opened: Module[] = [];
   const open = async <T extends Module>(module: T, component: Component<unknown>): Promise<T> => {
     opened.push(module);
-    await fill(module, component, place);
+    await fillModule(module, component.weights, place, { signal });
     return module;
   };
   try {
@@ -66,7 +57,7 @@ export async function openNetworks(
     const vae = await open(await Autoencoder.create(folder.vae.config), folder.vae);
     const vocoder = await open(await Vocoder.create(folder.vocoder.config), folder.vocoder);
     const textEncoder = new TextEncoder(tower, tokenizer);
-    const networks = { textEncoder, unet, vae, vocoder, scheduler, device, dtype };
+    const networks = { folder, textEncoder, unet, vae, vocoder, scheduler, ...place };
     return { ...networks, weightsHash: await weightsHash(folder, { signal }) };
   } catch (error) {
     for (const module of opened) module.dispose();
@@ -75,32 +66,3 @@ export async function openNetworks(
 }
 
 const optionNames = ["device", "dtype", "attentionHeads", "packing", "signal", "onProgress"];
-
-function checkPacking(packing: Packing = "fast"): Packing {
-  if (packings.includes(packing)) return packing;
-  throw expected("E_ARGUMENT", `one of ${packings.join(", ")}`, "packing", packing);
-}
-
-function requireKnown(options: object): void {
-  const unknown = Object.keys(options).filter((name) => !optionNames.includes(name));
-  if (unknown.length === 0) return;
-  throw expected("E_ARGUMENT", "known options", "options", unknown.join(", "));
-}
-
-interface Place extends CallOptions {
-  readonly device: string;
-  readonly dtype: DType;
-  readonly packing: Packing;
-}
-
-async function fill(
-  module: Module,
-  component: Component<unknown>,
-  { device, dtype, packing, signal }: Place,
-): Promise<void> {
-  using checkpoint = await openWeights(component.weights);
-  await module.load(checkpoint, { dtype, ...(signal && { signal }) });
-  await module.eval();
-  await module.pack(packing);
-  if (device !== "cpu") await module.to({ device });
-}

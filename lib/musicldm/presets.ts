@@ -1,3 +1,5 @@
+import { clapBase, clapDebug, extractorSettings, textSettings } from "../clap/presets.js";
+
 /** What `init` can write: the two published architectures, and a tiny one of the same topology. */
 export const presetNames = ["debug", "musicldm", "audioldm-s"] as const;
 export type PresetName = (typeof presetNames)[number];
@@ -16,70 +18,6 @@ export interface Preset {
   /** Absent from AudioLDM's folder. */
   readonly extractor: Json | null;
 }
-
-// Whole-numbered settings that Python wants as floats (initializer_factor, mlp_ratio) are left out:
-// they have their default, and JSON from here would hold an integer.
-const text = {
-  model_type: "clap_text_model",
-  vocab_size: 50_265,
-  hidden_size: 768,
-  num_hidden_layers: 12,
-  num_attention_heads: 12,
-  intermediate_size: 3072,
-  hidden_act: "gelu",
-  hidden_dropout_prob: 0.1,
-  attention_probs_dropout_prob: 0.1,
-  max_position_embeddings: 514,
-  type_vocab_size: 1,
-  layer_norm_eps: 1e-12,
-  projection_dim: 512,
-  projection_hidden_act: "relu",
-  pad_token_id: 1,
-  bos_token_id: 0,
-  eos_token_id: 2,
-};
-
-/** HTSAT-base, as in the music checkpoint of CLAP that MusicLDM was trained with. */
-const audio = {
-  model_type: "clap_audio_model",
-  window_size: 8,
-  num_mel_bins: 64,
-  spec_size: 256,
-  hidden_act: "gelu",
-  patch_size: 4,
-  patch_stride: [4, 4],
-  num_classes: 527,
-  hidden_size: 1024,
-  projection_dim: 512,
-  depths: [2, 2, 12, 2],
-  num_attention_heads: [4, 8, 16, 32],
-  num_hidden_layers: 4,
-  enable_fusion: false,
-  fusion_type: null,
-  patch_embed_input_channels: 1,
-  flatten_patch_embeds: true,
-  patch_embeds_hidden_size: 128,
-  enable_patch_layer_norm: true,
-  hidden_dropout_prob: 0.1,
-  attention_probs_dropout_prob: 0,
-  drop_path_rate: 0,
-  qkv_bias: true,
-  aff_block_r: 4,
-  projection_hidden_act: "relu",
-  layer_norm_eps: 1e-5,
-};
-
-const clap = {
-  architectures: ["ClapModel"],
-  model_type: "clap",
-  logit_scale_init_value: 1 / 0.07,
-  projection_dim: 512,
-  projection_hidden_act: "relu",
-  hidden_size: text.hidden_size,
-  num_hidden_layers: text.num_hidden_layers + audio.depths.length,
-  text_config: text,
-  audio_config: audio,
-};
 
 const unet = {
   _class_name: "UNet2DConditionModel",
@@ -160,38 +98,22 @@ const scheduler = {
   rescale_betas_zero_snr: false,
 };
 
-const extractor = {
-  feature_extractor_type: "ClapFeatureExtractor",
-  feature_size: 64,
-  sampling_rate: 48_000,
-  hop_length: 480,
-  max_length_s: 10,
-  fft_window_size: 1024,
-  padding_value: 0,
-  return_attention_mask: false,
-  frequency_min: 50,
-  frequency_max: 14_000,
-  top_db: null,
-  truncation: "rand_trunc",
-  padding: "repeatpad",
-};
-
 const musicldm: Preset = {
   pipeline: "MusicLDMPipeline",
   textClass: "ClapModel",
-  textEncoder: clap,
+  textEncoder: clapBase,
   unet,
   vae,
   vocoder,
   scheduler,
-  extractor,
+  extractor: extractorSettings,
 };
 
 const audioldm: Preset = {
   ...musicldm,
   pipeline: "AudioLDMPipeline",
   textClass: "ClapTextModelWithProjection",
-  textEncoder: { architectures: ["ClapTextModelWithProjection"], ...text },
+  textEncoder: { architectures: ["ClapTextModelWithProjection"], ...textSettings },
   unet: { ...unet, sample_size: 128 },
   vae: { ...vae, sample_size: 512, scaling_factor: 0.9227914214134216 },
   extractor: null,
@@ -200,29 +122,7 @@ const audioldm: Preset = {
 /** Every part of `musicldm`, below a million weights in all. */
 const debug: Preset = {
   ...musicldm,
-  textEncoder: {
-    ...clap,
-    projection_dim: 64,
-    hidden_size: 32,
-    num_hidden_layers: 6,
-    text_config: {
-      ...text,
-      vocab_size: 264,
-      hidden_size: 32,
-      num_hidden_layers: 2,
-      num_attention_heads: 4,
-      intermediate_size: 64,
-      projection_dim: 64,
-    },
-    audio_config: {
-      ...audio,
-      hidden_size: 32,
-      patch_embeds_hidden_size: 4,
-      depths: [1, 1, 2, 1],
-      num_attention_heads: [1, 1, 2, 2],
-      projection_dim: 64,
-    },
-  },
+  textEncoder: clapDebug,
   unet: {
     ...unet,
     sample_size: 25,

@@ -1,4 +1,6 @@
-import { robertaTokenizerJson } from "../clap/roberta-tokenizer.js";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { robertaTokenizerJson } from "./roberta-tokenizer.js";
 
 /**
  * A RoBERTa tokenizer without merges: each byte of the UTF-8 text is one token. It has the special
@@ -55,8 +57,20 @@ const named = {
   cls_token: "<s>",
 };
 
+/** What to tell the user of a folder with this tokenizer. */
+export const byteTokenizerNotice =
+  "Its tokenizer has one token per byte, not the published vocabulary.";
+
+/** Write the tokenizer's files into a folder, which is made where there is none. */
+export async function writeByteTokenizer(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const [name, text] of Object.entries(byteTokenizerFiles())) {
+    await writeFile(join(folder, name), text);
+  }
+}
+
 /** The files of the tokenizer folder, by name. */
-export function byteTokenizerFiles(): Readonly<Record<string, string>> {
+function byteTokenizerFiles(): Readonly<Record<string, string>> {
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   return {
     "tokenizer.json": json(tokenizerJson()),

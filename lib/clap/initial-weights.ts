@@ -1,7 +1,8 @@
 import type { ClapAudioConfig, ClapConfig, ClapTextConfig } from "../checkpoint/index.js";
-import { expected } from "../runtime/errors.js";
+import { writeSafetensors } from "../checkpoint/index.js";
+import { throwIfAborted } from "../runtime/native.js";
+import { Generator } from "../tensor/generator.js";
 import { Tensor } from "../tensor/tensor.js";
-import type { Generator } from "../tensor/generator.js";
 
 /** How a tensor of a fresh CLAP starts; `draw` consumes the generator only where it is random. */
 export interface ClapWeight {
@@ -13,11 +14,29 @@ export interface ClapWeight {
 /** Standard deviation of every embedding. */
 const embeddingStd = 0.02;
 
+/** Draw the weights of a CLAP and write them to a safetensors file. Errors: `E_IO`, `E_ABORTED`. */
+export async function writeClapWeights(
+  path: string,
+  config: ClapConfig,
+  { seed, signal }: { readonly seed: number; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
+  using generator = new Generator(seed);
+  const tensors: Record<string, Tensor> = {};
+  try {
+    for (const { name, draw } of clapWeights(config)) {
+      throwIfAborted(signal);
+      tensors[name] = await draw(generator);
+    }
+    // transformers refuses a file without this metadata.
+    await writeSafetensors(path, tensors, { format: "pt" }, { signal });
+  } finally {
+    for (const tensor of Object.values(tensors)) tensor.dispose();
+  }
+}
+
 /**
  * List the tensors of transformers' `ClapModel` or `ClapTextModelWithProjection` with the
  * initialisers of its `_init_weights`.
- *
- * Errors: `E_CONFIG` for a fusion model, which has more tensors.
  */
 export function clapWeights(config: ClapConfig): readonly ClapWeight[] {
   const { text, audio } = config;
@@ -25,7 +44,6 @@ export function clapWeights(config: ClapConfig): readonly ClapWeight[] {
   if (audio === null) {
     return [...textTower(text, textStd), ...projection("text", text.hidden_size, text, textStd)];
   }
-  if (audio.enable_fusion) throw expected("E_CONFIG", "false", "audio_config.enable_fusion", true);
   // The whole model counts the stages of the audio tower as layers.
   const layers = text.num_hidden_layers + audio.depths.length;
   const std = linearStd(text.hidden_size, layers, config.initializer_factor);
@@ -80,6 +98,7 @@ function audioTower(audio: ClapAudioConfig): readonly ClapWeight[] {
   return [
     ...linear(`${encoder}.patch_embed.proj`, patch, std),
     ...norm(`${encoder}.patch_embed.norm`, first),
+    ...(audio.enable_fusion ? fusion(`${encoder}.patch_embed`, audio, std) : []),
     ...audio.depths.flatMap((depth, stage) => {
       const width = first * 2 ** stage;
       const prefix = `${encoder}.layers.${stage}`;
@@ -91,11 +110,30 @@ function audioTower(audio: ClapAudioConfig): readonly ClapWeight[] {
       ];
       return stage === audio.depths.length - 1 ? blocks : [...blocks, ...merge];
     }),
-    ...norm(`${encoder}.batch_norm`, audio.num_mel_bins),
-    constant(`${encoder}.batch_norm.running_mean`, [audio.num_mel_bins], 0),
-    constant(`${encoder}.batch_norm.running_var`, [audio.num_mel_bins], 1),
-    integers(`${encoder}.batch_norm.num_batches_tracked`, []),
+    ...batchNorm(`${encoder}.batch_norm`, audio.num_mel_bins),
     ...norm(`${encoder}.norm`, last),
+  ];
+}
+
+/** What merges the crops of a long clip with the whole of it: attentional feature fusion. */
+function fusion(prefix: string, audio: ClapAudioConfig, std: number): readonly ClapWeight[] {
+  const { patch_embeds_hidden_size: width, patch_embed_input_channels: channels } = audio;
+  const inner = Math.trunc(width / audio.aff_block_r);
+  const [patchHeight, patchWidth] = pair(audio.patch_size);
+  // Numbers are places in the reference's sequence of layers; the global one starts with a pool.
+  const branch = (name: string, start: number): readonly ClapWeight[] => {
+    const layer = (offset: number) => `${prefix}.fusion_model.${name}.${start + offset}`;
+    return [
+      ...linear(layer(0), [inner, width, 1, 1], std),
+      ...batchNorm(layer(1), inner),
+      ...linear(layer(3), [width, inner, 1, 1], std),
+      ...batchNorm(layer(4), width),
+    ];
+  };
+  return [
+    ...branch("local_att", 0),
+    ...branch("global_att", 1),
+    ...linear(`${prefix}.mel_conv2d`, [width, channels, patchHeight, 3 * patchWidth], std),
   ];
 }
 
@@ -152,6 +190,15 @@ function linear(prefix: string, shape: readonly number[], std: number): readonly
 
 function norm(prefix: string, width: number): readonly ClapWeight[] {
   return [constant(`${prefix}.weight`, [width], 1), constant(`${prefix}.bias`, [width], 0)];
+}
+
+function batchNorm(prefix: string, width: number): readonly ClapWeight[] {
+  return [
+    ...norm(prefix, width),
+    constant(`${prefix}.running_mean`, [width], 0),
+    constant(`${prefix}.running_var`, [width], 1),
+    integers(`${prefix}.num_batches_tracked`, []),
+  ];
 }
 
 function normal(name: string, shape: readonly number[], std: number): ClapWeight {
