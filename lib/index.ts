@@ -54,6 +54,7 @@ export { solverNames } from "./diffusion/solvers/index.js";
 
 export * from "./checkpoint/index.js";
 export * from "./audio/index.js";
+export * from "./evaluation/index.js";
 
 export { Tensor } from "./tensor/tensor.js";
 export type { TensorData, TensorOptions, TensorSource } from "./tensor/create.js";

@@ -12,7 +12,17 @@ from pathlib import Path
 
 from common import prepare
 
-GROUPS = ("networks", "deepcache", "layers", "text", "mels", "resample", "pipelines", "tensor_ops")
+GROUPS = (
+    "networks",
+    "deepcache",
+    "layers",
+    "text",
+    "mels",
+    "resample",
+    "pipelines",
+    "tensor_ops",
+    "evaluation_metrics",
+)
 PROGRAMS = ("schedulers",)  # scripts of their own, each writing the golden of its name
 
 
