@@ -124,21 +124,18 @@ template <int Rows, int Vectors>
   if (epilogue.residual) {
     const int64_t stride = epilogue.residual_stride;
     const float* const residual = epilogue.residual + row * stride + column;
-    for_each(tile, [&](Vec& value, int r, int v) {
-      value += load(residual + r * stride + v * kLanes);
-    });
+    for_each(tile,
+             [&](Vec& value, int r, int v) { value += load(residual + r * stride + v * kLanes); });
   }
   if (epilogue.accumulate) {
-    for_each(tile, [&](Vec& value, int r, int v) {
-      value += load(c + r * task.c_stride + v * kLanes);
-    });
+    for_each(tile,
+             [&](Vec& value, int r, int v) { value += load(c + r * task.c_stride + v * kLanes); });
   }
   if (epilogue.activation == Activation::kLeakyRelu) {
     for_each(tile, [&](Vec& value, int, int) { value = leaky(value, epilogue.slope); });
   }
-  for_each(tile, [&](Vec& value, int r, int v) {
-    store(c + r * task.c_stride + v * kLanes, value);
-  });
+  for_each(tile,
+           [&](Vec& value, int r, int v) { store(c + r * task.c_stride + v * kLanes, value); });
 }
 
 template <int Rows, int Vectors>
