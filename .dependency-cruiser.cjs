@@ -58,7 +58,7 @@ module.exports = {
       from: { path: "^lib/" },
       to: {
         dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"],
-        dependencyTypesNot: ["type-only"],
+        dependencyTypesNot: ["type-only", "npm-peer"],
       },
     },
   ],

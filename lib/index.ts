@@ -26,6 +26,21 @@ export { TextEncoder } from "./clap/text-encoder.js";
 export type { TextEncoding } from "./clap/text-encoder.js";
 export { TextTower } from "./clap/text-tower.js";
 export { TextTokenizer } from "./clap/tokenizer.js";
+export { EmbeddingIndex } from "./clap/embedding-index.js";
+export type { FileState, IndexStats, OpenIndexOptions, SearchHit } from "./clap/embedding-index.js";
+export type {
+  IndexedFile,
+  IndexModel,
+  IndexRow,
+  IndexSearchOptions,
+  IndexSpan,
+} from "./clap/index-input.js";
+export { indexFolder } from "./clap/index-folder.js";
+export type { IndexFolderOptions, IndexFolderReport } from "./clap/index-folder.js";
+export type { FileFailure } from "./clap/folder-scan.js";
+export { searchIndex } from "./clap/search.js";
+export type { SearchQuery } from "./clap/search.js";
+export type { SearchModel, TimelineOptions, Windowing } from "./clap/search-model.js";
 export { Autoencoder, Posterior } from "./latent/autoencoder.js";
 export type { LatentOptions, PosteriorSampleOptions } from "./latent/autoencoder.js";
 export { Vocoder } from "./latent/vocoder.js";

@@ -1,0 +1,33 @@
+import type { AudioClip } from "../audio/index.js";
+import type { CallOptions } from "../runtime/abort.js";
+import type { IndexModel, IndexSpan } from "./index-input.js";
+
+/** Audio of a file, or samples. */
+export type AudioInput = string | URL | Uint8Array | Float32Array | AudioClip;
+
+/** Windows that cover a clip. */
+export interface Windowing {
+  /** Length of a window. Default: the model's own, 10 s. */
+  readonly windowSeconds?: number | undefined;
+  /** From the start of one window to that of the next. Default: half a window. */
+  readonly hopSeconds?: number | undefined;
+}
+
+export interface TimelineOptions extends Windowing, Pick<CallOptions, "signal"> {
+  /** An embedding of every window. */
+  readonly pool: "timeline";
+}
+
+/** What indexing and searching need of a model; `Clap` is one. */
+export interface SearchModel extends IndexModel {
+  /** Embed texts, one of unit norm each. */
+  embedText(
+    texts: readonly string[],
+    options?: Pick<CallOptions, "signal">,
+  ): Promise<readonly Float32Array[]>;
+  /** Embed the windows of several clips, in the order of time. */
+  embedAudio(
+    inputs: readonly AudioInput[],
+    options: TimelineOptions,
+  ): Promise<readonly (readonly IndexSpan[])[]>;
+}
