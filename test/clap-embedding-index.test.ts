@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readFile, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -169,6 +169,23 @@ test("one process writes or several read", async (t) => {
   t.is((await runChild(openScript(path, false))).stdout.trim(), "E_IO");
   t.is((await first.stats()).rows, 4);
   await t.throwsAsync(first.add(randomRows(6, 1, 1)), { code: "E_ARGUMENT" });
+});
+
+test("a thread writes an index once or reads it several times", async (t) => {
+  const path = join(folder, "claimed.duckdb");
+  const link = join(folder, "link.duckdb");
+  await symlink(path, link);
+  const writer = await EmbeddingIndex.open(path, model);
+  await t.throwsAsync(EmbeddingIndex.open(path, model), { code: "E_IO" });
+  await t.throwsAsync(EmbeddingIndex.open(link, { ...model, readOnly: true }), { code: "E_IO" });
+  await writer.close();
+  const readers = [1, 2].map(() => EmbeddingIndex.open(path, { ...model, readOnly: true }));
+  await t.throwsAsync(
+    Promise.all(readers).then(() => EmbeddingIndex.open(link, model)),
+    { code: "E_IO" },
+  );
+  for (const reader of readers) await (await reader).close();
+  await (await EmbeddingIndex.open(link, model)).close();
 });
 
 /** Opens an index in a process of its own and prints the number of its rows, or why it cannot. */

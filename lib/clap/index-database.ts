@@ -1,6 +1,7 @@
 import type * as DuckDB from "@duckdb/node-api";
 import { MusicLDMError } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
+import { claimFile } from "./index-claims.js";
 
 /** Named values of a statement. */
 export type Parameters = Readonly<Record<string, DuckDB.DuckDBValue>>;
@@ -60,6 +61,23 @@ function engineError(path: string, cause: unknown): MusicLDMError {
   return fail(isSystem ? "E_IO" : "E_INTERNAL", `Cannot use the index ${path}`);
 }
 
+function settingsOf({ isReadOnly, memoryBytes }: DatabaseOptions): Record<string, string> {
+  return {
+    ...(memoryBytes !== undefined && { memory_limit: `${memoryBytes}B` }),
+    access_mode: isReadOnly ? "READ_ONLY" : "AUTOMATIC",
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+  };
+}
+
+interface DatabaseParts {
+  readonly library: typeof DuckDB;
+  readonly instance: DuckDB.DuckDBInstance;
+  readonly writer: DuckDB.DuckDBConnection;
+  /** Gives the claim on the file back. */
+  readonly release: () => void;
+}
+
 /** What a transaction can do. */
 export interface Transaction {
   query(sql: string, parameters?: Parameters): Promise<readonly Row[]>;
@@ -77,41 +95,33 @@ export class IndexDatabase {
   readonly #library: typeof DuckDB;
   readonly #instance: DuckDB.DuckDBInstance;
   readonly #writer: DuckDB.DuckDBConnection;
+  readonly #release: () => void;
   readonly #pending = new Set<Promise<unknown>>();
   #queue: Promise<unknown> = Promise.resolve();
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
 
-  private constructor(
-    path: string,
-    library: typeof DuckDB,
-    instance: DuckDB.DuckDBInstance,
-    writer: DuckDB.DuckDBConnection,
-  ) {
+  private constructor(path: string, { library, instance, writer, release }: DatabaseParts) {
     this.path = path;
     this.#library = library;
     this.#instance = instance;
     this.#writer = writer;
+    this.#release = release;
   }
 
   /** Open or create. Errors: `E_SETUP`, `E_IO`, `E_CONFIG` (damaged, another kind of file). */
-  static async open(
-    path: string,
-    { isReadOnly, memoryBytes }: DatabaseOptions,
-  ): Promise<IndexDatabase> {
+  static async open(path: string, options: DatabaseOptions): Promise<IndexDatabase> {
     const library = await loadLibrary();
-    const options = {
-      ...(memoryBytes !== undefined && { memory_limit: `${memoryBytes}B` }),
-      access_mode: isReadOnly ? "READ_ONLY" : "AUTOMATIC",
-      autoinstall_known_extensions: "false",
-      autoload_known_extensions: "false",
-    };
+    const release = await claimFile(path, options.isReadOnly);
+    let instance: DuckDB.DuckDBInstance | undefined;
     try {
-      const instance = await library.DuckDBInstance.create(path, options);
+      instance = await library.DuckDBInstance.create(path, settingsOf(options));
       const writer = await instance.connect();
       // A file of others may define what reads elsewhere.
       await writer.run("SET enable_external_access = false; SET lock_configuration = true");
-      return new IndexDatabase(path, library, instance, writer);
+      return new IndexDatabase(path, { library, instance, writer, release });
     } catch (error) {
+      instance?.closeSync();
+      release();
       throw engineError(path, error);
     }
   }
@@ -145,13 +155,17 @@ export class IndexDatabase {
 
   /** Wait for what runs, then close. Idempotent. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await Promise.allSettled(this.#pending);
     // On the engine's threads, so that closing finds nothing left to do.
     await this.#writer.run("CHECKPOINT").catch(() => undefined);
     this.#writer.disconnectSync();
     this.#instance.closeSync();
+    this.#release();
   }
 
   async #read(sql: string, parameters: Parameters, { signal }: ReadOptions) {
@@ -215,7 +229,7 @@ export class IndexDatabase {
   }
 
   #requireOpen(): void {
-    if (!this.#isClosed) return;
+    if (this.#closing === undefined) return;
     const message = "Expected an open EmbeddingIndex but it was closed";
     throw new MusicLDMError("E_DISPOSED", message, { name: "EmbeddingIndex" });
   }
