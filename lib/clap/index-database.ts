@@ -24,6 +24,8 @@ export interface ReadOptions {
 const packageName = "@duckdb/node-api";
 /** Rows that are handed to the engine together; they are copied on the JavaScript thread. */
 const chunkRows = 256;
+/** Log that is kept before it moves into the table: every move writes up to 120,000 rows anew. */
+const checkpointSize = "128MB";
 
 async function loadLibrary(): Promise<typeof DuckDB> {
   try {
@@ -64,6 +66,7 @@ function engineError(path: string, cause: unknown): MusicLDMError {
 function settingsOf({ isReadOnly, memoryBytes }: DatabaseOptions): Record<string, string> {
   return {
     ...(memoryBytes !== undefined && { memory_limit: `${memoryBytes}B` }),
+    checkpoint_threshold: checkpointSize,
     access_mode: isReadOnly ? "READ_ONLY" : "AUTOMATIC",
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
