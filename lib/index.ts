@@ -15,6 +15,14 @@ export type { Quality, Sampler } from "./musicldm/quality.js";
 export type { GuidanceInterval } from "./musicldm/guided.js";
 export { initPretrained } from "./musicldm/init.js";
 export type { InitOptions, InitResult } from "./musicldm/init.js";
+export { convertCheckpoint } from "./musicldm/convert/convert.js";
+export type {
+  ConvertedPart,
+  ConvertOptions,
+  ConvertResult,
+  SettingPart,
+  TargetName,
+} from "./musicldm/convert/types.js";
 export { presetNames } from "./musicldm/presets.js";
 export type { PresetName } from "./musicldm/presets.js";
 

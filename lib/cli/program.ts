@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { packageVersion } from "../runtime/paths.js";
+import { addConvert } from "./convert.js";
 import { addDoctor } from "./doctor.js";
 import { addGenerate } from "./generate.js";
 import { addInit } from "./init.js";
@@ -29,6 +30,7 @@ export function buildProgram(session: Session): Command {
   addGenerate(program, session);
   addInit(program, session);
   addInspect(program, session);
+  addConvert(program, session);
   addSetup(program, session);
   addDoctor(program);
   return program;

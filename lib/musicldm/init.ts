@@ -12,6 +12,7 @@ import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
 import { call, throwIfAborted } from "../runtime/native.js";
 import type { NativeReference } from "../runtime/native.js";
+import { modelIndex } from "./index-file.js";
 import { presetNames, presets } from "./presets.js";
 import type { Preset, PresetName } from "./presets.js";
 
@@ -97,17 +98,7 @@ async function writeParts(draft: string, preset: Preset, options: InitOptions): 
 }
 
 async function writeIndex(folder: string, preset: Preset): Promise<void> {
-  const { extractor } = preset;
-  await writeJson(folder, "model_index.json", {
-    _class_name: preset.pipeline,
-    ...(extractor && { feature_extractor: ["transformers", "ClapFeatureExtractor"] }),
-    scheduler: ["diffusers", "DDIMScheduler"],
-    text_encoder: ["transformers", preset.textClass],
-    tokenizer: ["transformers", "RobertaTokenizer"],
-    unet: ["diffusers", "UNet2DConditionModel"],
-    vae: ["diffusers", "AutoencoderKL"],
-    vocoder: ["transformers", "SpeechT5HifiGan"],
-  });
+  await writeJson(folder, "model_index.json", modelIndex(preset));
 }
 
 /** transformers refuses a file without this. */

@@ -1,4 +1,5 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { keptPrefix } from "../checkpoint/keys/plan.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { NativeObject, call } from "../runtime/native.js";
 import type { DType, NativeTensor } from "../runtime/native.js";
@@ -11,7 +12,7 @@ export type NamedTensors = Readonly<Record<string, Tensor>>;
 export interface ModuleLoadOptions extends CallOptions {
   /** Only names that start so count; it is cut off. Default: all names. */
   readonly prefix?: string;
-  /** Names that start so may be without a parameter. Default: none. */
+  /** Names that start so may be without a parameter; `original.` always may. Default: none. */
   readonly allowedExtra?: readonly string[];
   /** Convert to this; default: the dtypes of the source. */
   readonly dtype?: DType;
@@ -47,7 +48,8 @@ export abstract class Module extends NativeObject {
    * Errors: `E_CHECKPOINT` lists all missing and unexpected names, wrong shapes and dtypes.
    */
   async load(source: Checkpoint | NamedTensors, options: ModuleLoadOptions = {}): Promise<void> {
-    const { prefix = null, allowedExtra = null, dtype, signal } = options;
+    const { prefix = null, dtype, signal } = options;
+    const allowedExtra = [keptPrefix, ...(options.allowedExtra ?? [])];
     const target = dtype === undefined ? null : checkDType(dtype);
     await call("module.load", [this, source, { prefix, allowedExtra, dtype: target }], { signal });
   }

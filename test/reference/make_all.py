@@ -21,6 +21,7 @@ GROUPS = (
     "resample",
     "pipelines",
     "tensor_ops",
+    "conversions",
     "evaluation_metrics",
 )
 PROGRAMS = ("schedulers",)  # scripts of their own, each writing the golden of its name
