@@ -1,4 +1,4 @@
-import type { ClapTextConfig } from "../lib/checkpoint/config/clap-text.js";
+import type { RobertaTextConfig } from "../lib/checkpoint/config/clap-text.js";
 import type { AutoencoderConfig } from "../lib/checkpoint/config/autoencoder.js";
 import type { VocoderConfig } from "../lib/checkpoint/config/vocoder.js";
 import { attentionProducts, conv1d, conv2d, linear } from "./layers.js";
@@ -35,7 +35,7 @@ export function* attention(batch: number, tokens: number, width: number): Genera
 }
 
 /** The text tower with its projection, on one text. */
-export function* textLayers(config: ClapTextConfig, tokens: number): Generator<Layer> {
+export function* textLayers(config: RobertaTextConfig, tokens: number): Generator<Layer> {
   const { hidden_size: width, intermediate_size: inner, projection_dim: out } = config;
   for (let i = 0; i < config.num_hidden_layers; i += 1) {
     yield* attention(1, tokens, width);

@@ -12,8 +12,9 @@ export function countWork(
   steps: number,
 ): Readonly<Partial<Record<StageName, number>>> {
   const [, , frames = 0, bins = 0] = latents.shape;
+  const { config } = textEncoder.tower;
   const text = ({ shape }: Inputs["ids"]): number =>
-    gigaflopOf(textLayers(textEncoder.tower.config, shape[1] ?? 0));
+    config.model_type === "clap_text_model" ? gigaflopOf(textLayers(config, shape[1] ?? 0)) : NaN;
   const step = gigaflopOf(unetLayers(unet.config, { batch: 2, frames, bins }));
   const decode = gigaflopOf(decoderLayers(vae.config, { batch: 1, frames, bins }));
   const vocode = gigaflopOf(vocoderLayers(vocoder.config, mel.shape[1] ?? 0));

@@ -49,6 +49,8 @@ export type { FileFailure } from "./clap/folder-scan.js";
 export { searchIndex } from "./clap/search.js";
 export type { SearchQuery } from "./clap/search.js";
 export type { SearchModel, TimelineOptions, Windowing } from "./clap/search-model.js";
+export { LogitScales } from "./clap/logit-scales.js";
+export type { LogitScaleValues } from "./clap/logit-scales.js";
 export { Autoencoder, Posterior } from "./latent/autoencoder.js";
 export type { LatentOptions, PosteriorSampleOptions } from "./latent/autoencoder.js";
 export { Vocoder } from "./latent/vocoder.js";

@@ -5,6 +5,7 @@ import { parseExtractorConfig } from "../lib/checkpoint/config/extractor.js";
 import { parseUNetConfig } from "../lib/checkpoint/config/unet.js";
 import { parseVocoderConfig } from "../lib/checkpoint/config/vocoder.js";
 import { presets } from "../lib/musicldm/presets.js";
+import { asRoberta } from "./helpers/text-tower.js";
 
 type Json = Record<string, unknown>;
 
@@ -54,7 +55,8 @@ test("absent fields take the defaults of the Python classes", (t) => {
   t.false(config.class_embeddings_concat);
   t.is(parseVocoderConfig({}, "f").config.normalize_before, true);
   t.is(parseAutoencoderConfig({}, "f").config.scaling_factor, 0.18215);
-  t.is(parseClapConfig({}, "f", "ClapTextModelWithProjection").config.text.layer_norm_eps, 1e-12);
+  const { text } = parseClapConfig({}, "f", "ClapTextModelWithProjection").config;
+  t.is(asRoberta(text).layer_norm_eps, 1e-12);
   t.deepEqual(parseClapConfig({}, "f", "ClapModel").config.audio?.depths, [2, 2, 6, 2]);
   t.is(parseExtractorConfig({}, "f").config.truncation, "fusion");
 });

@@ -6,6 +6,7 @@ import { memory } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import type { Golden } from "./helpers/golden.js";
 import { assertClose, openGolden, relativeNorm } from "./helpers/golden.js";
+import { asRoberta } from "./helpers/text-tower.js";
 
 const classes: Readonly<Record<string, ClapClass>> = {
   "clap-text-raw": "ClapTextModelWithProjection",
@@ -93,7 +94,8 @@ test.serial("starts as transformers does", async (t) => {
     using result = await state[name]!.std();
     return await result.item();
   };
-  const linear = 1 / Math.sqrt(2 * config.text.hidden_size * config.text.num_hidden_layers);
+  const { hidden_size: width, num_hidden_layers: layers } = asRoberta(config.text);
+  const linear = 1 / Math.sqrt(2 * width * layers);
   const dense = await deviation("text_model.encoder.layer.0.intermediate.dense.weight");
   t.true(Math.abs(dense / linear - 1) < 0.1, `${dense} of ${linear}`);
   const words = await deviation("text_model.embeddings.word_embeddings.weight");

@@ -1,15 +1,16 @@
 import test from "ava";
 import { parseClapConfig } from "../lib/checkpoint/config/clap.js";
-import type { ClapTextConfig } from "../lib/checkpoint/config/clap-text.js";
+import type { RobertaTextConfig } from "../lib/checkpoint/config/clap-text.js";
 import { TextTower } from "../lib/clap/text-tower.js";
 import { memory } from "../lib/runtime/native.js";
 import type { Tensor } from "../lib/tensor/tensor.js";
 import type { Golden } from "./helpers/golden.js";
 import { assertClose, openGolden, relativeNorm } from "./helpers/golden.js";
+import { asRoberta } from "./helpers/text-tower.js";
 
-async function build(golden: Golden, changes: Partial<ClapTextConfig>): Promise<TextTower> {
+async function build(golden: Golden, changes: Partial<RobertaTextConfig>): Promise<TextTower> {
   const { config } = parseClapConfig(golden.config, "golden", "ClapTextModelWithProjection");
-  const tower = await TextTower.create({ ...config.text, ...changes });
+  const tower = await TextTower.create({ ...asRoberta(config.text), ...changes });
   await tower.load(golden.under("weight."), { allowedExtra: ["text_model.encoder."] });
   return tower;
 }
@@ -39,7 +40,7 @@ test.serial("leaves no handle behind", async (t) => {
   t.is(memory().handles, handles);
 });
 
-const places: Readonly<Record<string, Partial<ClapTextConfig>>> = {
+const places: Readonly<Record<string, Partial<RobertaTextConfig>>> = {
   hidden: { hidden_dropout_prob: 0.1, attention_probs_dropout_prob: 0 },
   attention: { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0.1 },
 };
@@ -154,7 +155,7 @@ test.serial("gradients pass where elements were kept, scaled up", async (t) => {
   using output = await tower.forward(golden.get("input.ids.mixed"));
   using loss = await output.lastHiddenState.sum();
   await loss.backward();
-  const kept = new Float32Array(tower.config.hidden_size);
+  const kept = new Float32Array(asRoberta(tower.config).hidden_size);
   for (const [i, value] of (await output.lastHiddenState.floats()).entries()) {
     if (value !== 0) kept[i % kept.length]! += 2;
   }

@@ -14,7 +14,7 @@ export { weightsHash } from "./hash.js";
 export type { AutoencoderConfig } from "./config/autoencoder.js";
 export type { ClapConfig } from "./config/clap.js";
 export type { ClapAudioConfig } from "./config/clap-audio.js";
-export type { ClapTextConfig } from "./config/clap-text.js";
+export type { ClapTextConfig, ClapTextType, RobertaTextConfig } from "./config/clap-text.js";
 export type { ExtractorConfig } from "./config/extractor.js";
 export type { AttentionHeads, UNetConfig } from "./config/unet.js";
 export type { VocoderConfig } from "./config/vocoder.js";

@@ -1,5 +1,6 @@
-import type { ClapAudioConfig, ClapConfig, ClapTextConfig } from "../checkpoint/index.js";
+import type { ClapAudioConfig, ClapConfig, RobertaTextConfig } from "../checkpoint/index.js";
 import { writeSafetensors } from "../checkpoint/index.js";
+import { expected } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
 import { Generator } from "../tensor/generator.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -37,9 +38,14 @@ export async function writeClapWeights(
 /**
  * List the tensors of transformers' `ClapModel` or `ClapTextModelWithProjection` with the
  * initialisers of its `_init_weights`.
+ *
+ * Errors: `E_CONFIG` for a text network other than RoBERTa.
  */
 export function clapWeights(config: ClapConfig): readonly ClapWeight[] {
   const { text, audio } = config;
+  if (text.model_type !== "clap_text_model") {
+    throw expected("E_CONFIG", '"clap_text_model"', "text_config.model_type", text.model_type);
+  }
   const textStd = linearStd(text.hidden_size, text.num_hidden_layers, text.initializer_factor);
   if (audio === null) {
     return [...textTower(text, textStd), ...projection("text", text.hidden_size, text, textStd)];
@@ -62,7 +68,7 @@ function linearStd(width: number, layers: number, factor: number): number {
   return factor / Math.sqrt(width * 2 * layers);
 }
 
-function textTower(text: ClapTextConfig, std: number): readonly ClapWeight[] {
+function textTower(text: RobertaTextConfig, std: number): readonly ClapWeight[] {
   const { hidden_size: width, intermediate_size: inner, max_position_embeddings: length } = text;
   const embeddings = "text_model.embeddings";
   const embedding = (name: string, count: number): ClapWeight =>
@@ -174,7 +180,7 @@ function attention(prefix: string, width: number, std: number): readonly ClapWei
 function projection(
   tower: "text" | "audio",
   width: number,
-  { projection_dim: out }: ClapTextConfig,
+  { projection_dim: out }: RobertaTextConfig,
   std: number,
 ): readonly ClapWeight[] {
   return [

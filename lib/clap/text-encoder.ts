@@ -5,7 +5,7 @@ import { Tensor } from "../tensor/tensor.js";
 import type { TextTower } from "./text-tower.js";
 import type { TextTokenizer, TokenizedText } from "./tokenizer.js";
 
-/** Texts of one length that run together. */
+/** Texts that run together at most. */
 const maxRows = 64;
 /** Below this norm an embedding is not scaled up to length 1 (PyTorch's `normalize`). */
 const minNorm = 1e-12;
@@ -21,8 +21,8 @@ export interface TextEncoding extends Disposable {
 interface Batch {
   /** Which texts, by index. */
   readonly indices: readonly number[];
-  /** `[rows × length]`, row after row. */
-  readonly ids: readonly number[];
+  /** Tokens of a row, padding included. */
+  readonly length: number;
 }
 
 /** Turns texts into CLAP embeddings. Disposing it disposes its tower. */
@@ -30,14 +30,20 @@ export class TextEncoder implements Disposable {
   readonly tower: TextTower;
   readonly tokenizer: TextTokenizer;
 
+  /** Errors: `E_ARGUMENT` (a tokenizer for another kind of network). */
   constructor(tower: TextTower, tokenizer: TextTokenizer) {
+    const { model_type: type } = tower.config;
+    if (tokenizer.modelType !== type) {
+      throw expected("E_ARGUMENT", `a tokenizer for ${type}`, "tokenizer", tokenizer.modelType);
+    }
     this.tower = tower;
     this.tokenizer = tokenizer;
   }
 
   /**
-   * Embed texts → `[texts, W]` of unit norm. Padding does not change an embedding, so that texts
-   * run without any: those of one length together.
+   * Embed texts → `[texts, W]` of unit norm. Where padding does not change an embedding, texts run
+   * without any: those of one length together. For BART every text is padded to 77 tokens, as
+   * laion_clap does it, because its embedding is the mean of all positions.
    *
    * Errors: `E_ARGUMENT`, `E_ABORTED`.
    */
@@ -46,10 +52,10 @@ export class TextEncoder implements Disposable {
       throw expected("E_ARGUMENT", "at least one text", "texts", texts);
     }
     const rows = texts.map((text: string) => this.tokenizer.encode(text));
-    const batches = batchByLength(rows);
+    const batches = batchByLength(rows, this.tokenizer.padTo);
     const parts: Tensor[] = [];
     try {
-      for (const batch of batches) parts.push(await this.#run(batch, options));
+      for (const batch of batches) parts.push(await this.#run(rows, batch, options));
       const order = batches.flatMap(({ indices }) => indices);
       const embeddings = await gather(parts, order);
       const cut = rows.flatMap(({ isCut }, index) => (isCut ? [index] : []));
@@ -67,30 +73,41 @@ export class TextEncoder implements Disposable {
     this.dispose();
   }
 
-  async #run({ indices, ids }: Batch, options: CallOptions): Promise<Tensor> {
+  async #run(
+    rows: readonly TokenizedText[],
+    { indices, length }: Batch,
+    options: CallOptions,
+  ): Promise<Tensor> {
     throwIfAborted(options.signal);
-    const shape = [indices.length, ids.length / indices.length];
-    using input = await Tensor.from(BigInt64Array.from(ids, BigInt), shape);
-    using output = await this.tower.forward(input, null, options);
+    const { config } = this.tower;
+    const padding = "pad_token_id" in config ? config.pad_token_id : 0;
+    const ids = new BigInt64Array(indices.length * length).fill(BigInt(padding));
+    const isToken = new BigInt64Array(ids.length);
+    indices.forEach((index, row) => {
+      const tokens = rows[index]?.ids ?? [];
+      ids.set(tokens.map(BigInt), row * length);
+      isToken.fill(1n, row * length, row * length + tokens.length);
+    });
+    const shape = [indices.length, length];
+    using input = await Tensor.from(ids, shape);
+    using mask = isToken.includes(0n) ? await Tensor.from(isToken, shape) : null;
+    using output = await this.tower.forward(input, mask, options);
     return await output.textEmbeds.clone();
   }
 }
 
-function batchByLength(rows: readonly TokenizedText[]): readonly Batch[] {
+function batchByLength(rows: readonly TokenizedText[], padTo: number | null): readonly Batch[] {
   const byLength = new Map<number, number[]>();
   rows.forEach(({ ids }, index) => {
-    const same = byLength.get(ids.length) ?? [];
-    byLength.set(ids.length, same);
+    const length = padTo ?? ids.length;
+    const same = byLength.get(length) ?? [];
+    byLength.set(length, same);
     same.push(index);
   });
-  const batches: Batch[] = [];
-  for (const same of byLength.values()) {
-    for (let start = 0; start < same.length; start += maxRows) {
-      const indices = same.slice(start, start + maxRows);
-      batches.push({ indices, ids: indices.flatMap((index) => rows[index]?.ids ?? []) });
-    }
-  }
-  return batches;
+  return [...byLength].flatMap(([length, same]) => {
+    const starts = Array.from({ length: Math.ceil(same.length / maxRows) }, (_, i) => i * maxRows);
+    return starts.map((start) => ({ indices: same.slice(start, start + maxRows), length }));
+  });
 }
 
 /** Join parts whose rows belong at `order`, at unit norm. */

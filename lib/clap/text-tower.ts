@@ -17,11 +17,17 @@ const ignored = [
   "text_model.embeddings.token_type_ids",
 ];
 
+/** Of BART: the half that CLAP does not use, and a copy of `shared`. */
+const ignoredOfBart = ["text_model.decoder.", "text_model.encoder.embed_tokens.weight"];
+
 /** What the text tower answers. Disposing it disposes the tensors. */
 export class TextTowerOutput implements Disposable {
   /** Every token, `[B, N, C]`. */
   readonly lastHiddenState: Tensor;
-  /** The first token through a linear layer and tanh, `[B, C]`. */
+  /**
+   * The whole text, `[B, C]`: of RoBERTa and BERT the first token through a linear layer and tanh,
+   * of BART the mean of all positions with the padding, of CLIP the token of the highest id.
+   */
   readonly poolerOutput: Tensor;
   /** Its projection `[B, W]`, not normalised. */
   readonly textEmbeds: Tensor;
@@ -46,8 +52,11 @@ export class TextTowerOutput implements Disposable {
 }
 
 /**
- * CLAP's text tower with its projection: transformers' `ClapTextModelWithProjection`, a RoBERTa.
- * Source: Wu et al., arXiv 2211.06687.
+ * CLAP's text tower with its projection: transformers' `ClapTextModelWithProjection` (a RoBERTa),
+ * or laion_clap's BERT, BART or CLIP transformer, as `config.model_type` says.
+ *
+ * BART's decoder is left out, since CLAP reads its encoder alone. Source: Wu et al., arXiv
+ * 2211.06687.
  */
 export class TextTower extends Module {
   readonly config: ClapTextConfig;
@@ -67,19 +76,30 @@ export class TextTower extends Module {
     source: Checkpoint | NamedTensors,
     options: ModuleLoadOptions = {},
   ): Promise<void> {
-    const allowedExtra = [...ignored, ...(options.allowedExtra ?? [])];
+    const more = this.config.model_type === "bart" ? ignoredOfBart : [];
+    const allowedExtra = [...ignored, ...more, ...(options.allowedExtra ?? [])];
     await super.load(source, { ...options, allowedExtra });
   }
 
   /** Tokens that a text may have, the special ones included. */
   get maxTokens(): number {
-    return this.config.max_position_embeddings - this.config.pad_token_id - 1;
+    const { config } = this;
+    switch (config.model_type) {
+      case "clap_text_model":
+        return config.max_position_embeddings - config.pad_token_id - 1;
+      case "bert":
+      case "bart":
+        return config.max_position_embeddings;
+      case "clip_text_model":
+        return config.context_length;
+    }
   }
 
   /**
    * Run on token ids `[B, N]` int64.
    *
    * @param mask `[B, N]` int64: 1 for tokens, 0 for padding on the right. Default: all tokens.
+   * CLIP needs none, since its tokens see nothing behind them.
    * Errors: `E_SHAPE`, `E_DTYPE`, `E_ARGUMENT` (an id outside the vocabulary, too many tokens).
    */
   async forward(

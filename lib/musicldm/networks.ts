@@ -52,7 +52,8 @@ export async function openNetworks(
   try {
     const { config } = folder.textEncoder;
     const tower = await open(await TextTower.create(config.text), folder.textEncoder);
-    const tokenizer = await TextTokenizer.load(folder.tokenizer, tower.maxTokens);
+    const { model_type: type } = config.text;
+    const tokenizer = await TextTokenizer.load(folder.tokenizer, tower.maxTokens, type);
     const unet = await open(await UNet.create(folder.unet.config), folder.unet);
     const vae = await open(await Autoencoder.create(folder.vae.config), folder.vae);
     const vocoder = await open(await Vocoder.create(folder.vocoder.config), folder.vocoder);

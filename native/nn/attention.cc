@@ -9,39 +9,63 @@
 
 namespace musicldm::nn {
 
-at::Tensor SelfAttention::forward(const at::Tensor& tokens) const {
-  if (runs_packed({tokens, query_->weight, key_->weight, value_->weight, query_->bias, key_->bias,
-                   value_->bias})) {
-    return forward_packed(tokens);
-  }
-  const int64_t batch = tokens.size(0);
-  const int64_t count = tokens.size(1);
-  const auto split = [&](const at::Tensor& x) {
-    return x.view({batch, count, heads_, -1}).transpose(1, 2);  // [B, heads, N, W / heads]
-  };
-  const auto mixed = at::scaled_dot_product_attention(
-      split(query_->forward(tokens)), split(key_->forward(tokens)), split(value_->forward(tokens)));
-  return mixed.transpose(1, 2).reshape({batch, count, -1});
+namespace {
+
+at::Tensor split_heads(const at::Tensor& x, int64_t heads) {
+  return x.unflatten(2, {heads, -1}).transpose(1, 2);  // [B, heads, N, W / heads]
 }
 
-at::Tensor SelfAttention::forward_packed(const at::Tensor& tokens) const {
-  at::Tensor bias;
-  if (query_->bias.defined()) bias = at::cat({query_->bias, key_->bias, value_->bias});
-  const at::Tensor all = query_->packed().forward(
-      tokens, {query_->weight, key_->weight, value_->weight}, bias);  // [B, N, 3W]
-  const int64_t width = all.size(2) / 3;
-  at::Tensor out = at::empty({tokens.size(0), tokens.size(1), width}, tokens.options());
-  const float* const queries = all.const_data_ptr<float>();
+at::Tensor run_kernel(const at::Tensor& projections, int64_t heads) {
+  const int64_t width = projections.size(2) / 3;
+  at::Tensor out =
+      at::empty({projections.size(0), projections.size(1), width}, projections.options());
+  const float* const queries = projections.const_data_ptr<float>();
   kernels::run_attention(kernels::kernels(), {.queries = queries,
                                               .keys = queries + width,
                                               .values = queries + 2 * width,
-                                              .stride = all.size(2),
-                                              .batch = tokens.size(0),
-                                              .tokens = tokens.size(1),
-                                              .heads = heads_,
-                                              .width = width / heads_,
+                                              .stride = projections.size(2),
+                                              .batch = projections.size(0),
+                                              .tokens = projections.size(1),
+                                              .heads = heads,
+                                              .width = width / heads,
                                               .out = out.mutable_data_ptr<float>()});
   return out;
+}
+
+// [B, heads, N, W / heads] each -> [B, N, W]
+at::Tensor mix(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+               const AttentionOptions& options) {
+  const auto mask = options.mask.defined() ? std::optional(options.mask) : std::nullopt;
+  const at::Tensor mixed =
+      at::scaled_dot_product_attention(query, key, value, mask, 0.0, options.causal);
+  return mixed.transpose(1, 2).flatten(2);
+}
+
+}  // namespace
+
+at::Tensor attend(const at::Tensor& projections, int64_t heads, const AttentionOptions& options) {
+  if (!options.causal && !options.mask.defined() && runs_packed({projections})) {
+    return run_kernel(projections, heads);
+  }
+  const auto parts = projections.chunk(3, 2);
+  return mix(split_heads(parts[0], heads), split_heads(parts[1], heads),
+             split_heads(parts[2], heads), options);
+}
+
+at::Tensor SelfAttention::forward(const at::Tensor& tokens, const at::Tensor& mask) const {
+  if (runs_packed({tokens, query_->weight, key_->weight, value_->weight, query_->bias, key_->bias,
+                   value_->bias})) {
+    return attend(project_packed(tokens), heads_, {.mask = mask});
+  }
+  return mix(split_heads(query_->forward(tokens), heads_),
+             split_heads(key_->forward(tokens), heads_),
+             split_heads(value_->forward(tokens), heads_), {.mask = mask});
+}
+
+at::Tensor SelfAttention::project_packed(const at::Tensor& tokens) const {
+  at::Tensor bias;
+  if (query_->bias.defined()) bias = at::cat({query_->bias, key_->bias, value_->bias});
+  return query_->packed().forward(tokens, {query_->weight, key_->weight, value_->weight}, bias);
 }
 
 }  // namespace musicldm::nn

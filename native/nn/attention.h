@@ -1,9 +1,17 @@
-// Self-attention, shared by the UNet and the VAE.
+// Self-attention, shared by the UNet, the VAE and the text networks.
 #pragma once
 
 #include "nn/layers.h"
 
 namespace musicldm::nn {
+
+struct AttentionOptions {
+  at::Tensor mask = {};  // bool, broadcast to [B, heads, N, N]: false hides a key from a query
+  bool causal = false;   // no key behind its query; without a mask
+};
+
+// Attention over queries, keys and values side by side: [B, N, 3W] -> heads side by side [B, N, W].
+at::Tensor attend(const at::Tensor& projections, int64_t heads, const AttentionOptions& options);
 
 class SelfAttention {
  public:
@@ -11,11 +19,12 @@ class SelfAttention {
                 std::shared_ptr<Linear> value, int64_t heads)
       : query_(std::move(query)), key_(std::move(key)), value_(std::move(value)), heads_(heads) {}
 
-  // Tokens [B, N, C] -> heads side by side [B, N, W]; every token attends to all.
-  at::Tensor forward(const at::Tensor& tokens) const;
+  // Tokens [B, N, C] -> heads side by side [B, N, W]; every token attends to all, or to what the
+  // mask shows.
+  at::Tensor forward(const at::Tensor& tokens, const at::Tensor& mask = {}) const;
 
  private:
-  at::Tensor forward_packed(const at::Tensor& tokens) const;
+  at::Tensor project_packed(const at::Tensor& tokens) const;  // [B, N, 3W]
 
   std::shared_ptr<Linear> query_;
   std::shared_ptr<Linear> key_;

@@ -17,6 +17,8 @@ GROUPS = (
     "deepcache",
     "layers",
     "text",
+    "text_families",
+    "text_tokenizers",
     "mels",
     "resample",
     "pipelines",

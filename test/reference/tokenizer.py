@@ -46,7 +46,7 @@ def byte_symbols():
     return [symbols[byte] for byte in range(256)]
 
 
-def _join(word, pair):
+def join_pair(word, pair):
     """Join each occurrence of a pair in a tuple of symbols."""
     joined = []
     for symbol in word:
@@ -71,7 +71,7 @@ def learn_merges(symbols):
         merges.append(best)
         joined = Counter()
         for word, count in words.items():
-            joined[_join(word, best)] += count
+            joined[join_pair(word, best)] += count
         words = joined
     return merges
 

@@ -38,7 +38,7 @@ export function parseClapConfig(
 ): Parsed<ClapConfig> {
   if (className === "ClapModel") return parseBoth(json, file);
   const { config: text, unknownKeys } = parseClapText(json, file);
-  const { initializer_factor } = text;
+  const initializer_factor = text.model_type === "clap_text_model" ? text.initializer_factor : 1;
   const rest = { audio: null, logit_scale_init_value: 1 / 0.07, initializer_factor };
   return { config: { className, text, ...rest }, unknownKeys };
 }
