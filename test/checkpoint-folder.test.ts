@@ -81,10 +81,10 @@ test.serial("pickled weights alone, or a variant, say what to do", async (t) => 
   const unet = join(folder, "unet", "diffusion_pytorch_model");
   await rename(`${unet}.safetensors`, `${unet}.fp16.safetensors`);
   const vae = join(folder, "vae", "diffusion_pytorch_model");
-  await rename(`${vae}.safetensors`, `${vae}.bin`);
+  await rename(`${vae}.safetensors`, `${vae}.ckpt`);
   const error = await t.throwsAsync(openFolder(folder), { code: "E_CHECKPOINT" });
   t.regex(error?.message ?? "", /fp16\.safetensors is there: pass its variant/);
-  t.regex(error?.message ?? "", /only .*\.bin is there: convert it to safetensors first/);
+  t.regex(error?.message ?? "", /only .*\.ckpt is there: convert it to this layout first/);
 });
 
 test.serial("a variant opens by name", async (t) => {
@@ -138,7 +138,7 @@ test.serial("shards hold the same weights as one file", async (t) => {
 test.serial(
   "a shard index cannot lead out of its folder, nor misname a tensor's shard",
   async (t) => {
-    for (const name of ["../vae/x.safetensors", "/etc/passwd", "a\\b.safetensors", "..", "x.bin"]) {
+    for (const name of ["../vae/x.safetensors", "/etc/passwd", "a\\b.safetensors", "..", "x.pt"]) {
       const folder = await copy();
       const index = await shard(folder);
       await changeJson(index, (json) => {

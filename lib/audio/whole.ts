@@ -1,7 +1,6 @@
-import { randomUUID } from "node:crypto";
-import { open, realpath, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { open, realpath, stat } from "node:fs/promises";
 import { MusicLDMError } from "../runtime/errors.js";
+import { replaceFile } from "../runtime/replace.js";
 
 /** Turn what Node threw about a path into `E_IO` with the path in the message. */
 export function ioError(verb: string, path: string, error: unknown): MusicLDMError {
@@ -25,7 +24,8 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
   try {
     const found = await stat(path).catch(() => undefined);
     if (found && !found.isFile() && !found.isDirectory()) return await writeThrough(path, bytes);
-    await replace(found ? await realpath(path) : path, bytes, found?.mode);
+    const target = found ? await realpath(path) : path;
+    await replaceFile(target, (file) => file.writeFile(bytes), found?.mode);
   } catch (error) {
     throw ioError("write", path, error);
   }
@@ -34,19 +34,4 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
 async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
   await using file = await open(path, "w");
   await file.writeFile(bytes);
-}
-
-async function replace(path: string, bytes: Uint8Array, mode = 0o666): Promise<void> {
-  const draft = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomUUID()}.tmp`);
-  try {
-    {
-      await using file = await open(draft, "wx", mode);
-      await file.writeFile(bytes);
-      await file.sync();
-    }
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
 }

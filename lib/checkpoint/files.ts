@@ -60,8 +60,9 @@ async function readShards(indexPath: string): Promise<Shards> {
   const names = [...new Set(Object.values(weightMap))].sort();
   for (const name of names) {
     // A bare name: an index must not lead out of its folder.
-    if (name === basename(name) && !name.includes("\\") && name.endsWith(".safetensors")) continue;
-    const what = "the name of a safetensors file beside the index";
+    const isBare = name === basename(name) && !name.includes("\\");
+    if (isBare && /\.(safetensors|bin)$/.test(name)) continue;
+    const what = "the name of a .safetensors or .bin file beside the index";
     throw expected("E_CHECKPOINT", what, `weight_map in ${indexPath}`, name, { file: indexPath });
   }
   return { paths: names.map((name) => join(dirname(indexPath), name)), weightMap };
@@ -86,23 +87,38 @@ export async function shardFiles(indexPath: string): Promise<WeightFiles> {
   return { paths, index: indexPath };
 }
 
-function withVariant(stem: string, variant: string | undefined): readonly [string, string] {
+/** What transformers and diffusers call weights, the single file and the shard index. */
+function fileNames(stem: WeightStem, variant: string | undefined): readonly [string, string][] {
   const dot = variant === undefined ? "" : `.${variant}`;
-  return [`${stem}${dot}.safetensors`, `${stem}.safetensors.index${dot}.json`];
+  const pickled = stem === "model" ? "pytorch_model" : stem;
+  return [
+    [`${stem}${dot}.safetensors`, `${stem}.safetensors.index${dot}.json`],
+    [`${pickled}${dot}.bin`, `${pickled}.bin.index${dot}.json`],
+  ];
 }
 
-/** Find the weights of a component, in one file or in shards. Errors: `E_IO`, `E_CHECKPOINT`. */
+/**
+ * Find the weights of a component, in one file or in shards; safetensors come before pickled ones.
+ *
+ * Errors: `E_IO`, `E_CHECKPOINT`.
+ */
 export async function findWeights(
   folder: string,
   stem: WeightStem,
   variant?: string,
 ): Promise<WeightFiles | MissingWeights> {
-  const [single, index] = withVariant(stem, variant);
-  if (await isFile(join(folder, single))) return { paths: [join(folder, single)], index: null };
-  const indexPath = join(folder, index);
-  if (!(await isFile(indexPath))) {
-    return { missing: [join(folder, single)], hint: await otherWeights(folder) };
+  const candidates = fileNames(stem, variant);
+  for (const [single, index] of candidates) {
+    const path = join(folder, single);
+    if (await isFile(path)) return { paths: [path], index: null };
+    const indexPath = join(folder, index);
+    if (await isFile(indexPath)) return presentShards(indexPath);
   }
+  const [[wanted] = [""]] = candidates;
+  return { missing: [join(folder, wanted)], hint: await otherWeights(folder) };
+}
+
+async function presentShards(indexPath: string): Promise<WeightFiles | MissingWeights> {
   const { paths } = await shardFiles(indexPath);
   const present = await Promise.all(paths.map(isFile));
   const missing = paths.filter((_, i) => !present[i]);
@@ -112,11 +128,11 @@ export async function findWeights(
 /** Say which other weights a folder has, so that the error can tell what to do. */
 async function otherWeights(folder: string): Promise<string | null> {
   const names = await readdir(folder).catch((): string[] => []);
-  const variant = names.find((name) => /^\w+\.[^.]+\.safetensors$/.test(name));
+  const variant = names.find((name) => /^\w+\.[^.]+\.(safetensors|bin)$/.test(name));
   if (variant !== undefined) return `${variant} is there: pass its variant`;
   const pickle = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
   if (pickle === undefined) return null;
-  return `only ${pickle} is there: convert it to safetensors first`;
+  return `only ${pickle} is there: convert it to this layout first`;
 }
 
 /** Open the weights of a component. Errors: `E_IO`, `E_CHECKPOINT`. */

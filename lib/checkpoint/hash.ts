@@ -1,10 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
-import { open } from "node:fs/promises";
-import type { FileHandle } from "node:fs/promises";
-import { toMusicLDMError } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
-import type { CheckpointEntry } from "./checkpoint.js";
+import type { Checkpoint, CheckpointEntry } from "./checkpoint.js";
 import { openWeights } from "./files.js";
 import type { WeightFiles } from "./files.js";
 import type { ModelFolder } from "./folder.js";
@@ -15,8 +12,8 @@ const blockBytes = 1024;
 /**
  * Identify the weights of a folder without reading all of them: SHA-256, hexadecimal, over each
  * component's tensors by name, dtype, shape, the first KiB and the KiB at the middle. The same
- * tensors give the same hash whether or not they are sharded, and whatever the metadata; training
- * changes it, since it changes every tensor.
+ * tensors give the same hash whether or not they are sharded, whatever the metadata and the format
+ * of the file; training changes it, since it changes every tensor.
  *
  * Errors: `E_IO`, `E_CHECKPOINT`, `E_ABORTED`.
  */
@@ -51,49 +48,28 @@ export async function hashParts(
   for (const { name, weights } of parts) {
     using checkpoint = await openWeights(weights);
     hash.update(`${name}\n`);
-    const files = await openFiles(checkpoint.paths);
-    try {
-      const entries = [...checkpoint.entries].sort((a, b) => (a.name < b.name ? -1 : 1));
-      for (const entry of entries) {
-        throwIfAborted(options.signal);
-        hash.update(`${JSON.stringify([entry.name, entry.dtype, entry.shape])}\n`);
-        await sample(hash, files[entry.file], entry);
-      }
-    } finally {
-      await Promise.all(files.map((file) => file.close()));
+    const entries = [...checkpoint.entries].sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const entry of entries) {
+      throwIfAborted(options.signal);
+      hash.update(`${JSON.stringify([entry.name, entry.dtype, entry.shape])}\n`);
+      await sample(hash, checkpoint, entry);
     }
   }
   return hash.digest("hex");
 }
 
-async function openFiles(paths: readonly string[]): Promise<readonly FileHandle[]> {
-  try {
-    return await Promise.all(paths.map((path) => open(path, "r")));
-  } catch (error) {
-    throw toMusicLDMError(error);
-  }
-}
-
 async function sample(
   hash: Hash,
-  file: FileHandle | undefined,
-  { offset, bytes }: CheckpointEntry,
+  checkpoint: Checkpoint,
+  { name, bytes }: CheckpointEntry,
 ): Promise<void> {
-  if (bytes <= 2 * blockBytes) return update(hash, file, offset, bytes);
-  await update(hash, file, offset, blockBytes);
-  await update(hash, file, offset + Math.floor(bytes / 2), blockBytes);
-}
-
-async function update(
-  hash: Hash,
-  file: FileHandle | undefined,
-  position: number,
-  length: number,
-): Promise<void> {
-  if (file === undefined || length === 0) return;
-  const buffer = Buffer.alloc(length);
-  const { bytesRead } = await file.read(buffer, 0, length, position).catch((error: unknown) => {
-    throw toMusicLDMError(error);
-  });
-  hash.update(buffer.subarray(0, bytesRead));
+  const middle = Math.floor(bytes / 2);
+  const blocks =
+    bytes <= 2 * blockBytes
+      ? ([[0, bytes]] as const)
+      : ([
+          [0, blockBytes],
+          [middle, middle + blockBytes],
+        ] as const);
+  for (const [begin, end] of blocks) hash.update(await checkpoint.bytes(name, begin, end));
 }

@@ -1,7 +1,15 @@
 export { Checkpoint } from "./checkpoint.js";
-export type { CheckpointEntry } from "./checkpoint.js";
+export type { CheckpointEntry, OpenOptions } from "./checkpoint.js";
 export { readSafetensors, writeSafetensors } from "./safetensors.js";
 export type { SafetensorsContent } from "./safetensors.js";
+export { readTorchFile } from "./torch/read.js";
+export type { TorchContent } from "./torch/read.js";
+export { writeTorch } from "./torch/write.js";
+export type { TorchFileData, TorchFileSource, WriteTorchOptions } from "./torch/write.js";
+export type { TorchWritable } from "./torch/pickler.js";
+export type { TorchNames } from "./torch/layout.js";
+export { TorchName, TorchObject, TorchStorage, TorchTensor } from "./torch/values.js";
+export type { TorchDict, TorchValue } from "./torch/values.js";
 export { openFolder } from "./folder.js";
 export type { Component, FolderOptions, ModelFolder } from "./folder.js";
 export { clapOf, openClapFolder } from "./clap-folder.js";

@@ -34,8 +34,8 @@ export interface CheckpointReport extends TensorTotals {
 }
 
 /**
- * Describe a safetensors file, a shard index, a component's folder or a model folder by its headers
- * and configuration; configurations are shown as they are, valid or not.
+ * Describe a safetensors or torch file, a shard index, a component's folder or a model folder by
+ * its headers and configuration; configurations are shown as they are, valid or not.
  *
  * Errors: `E_IO`, `E_CHECKPOINT`, `E_CONFIG` (no JSON).
  */
@@ -66,7 +66,7 @@ async function inspectComponent(folder: string): Promise<ComponentReport> {
     const weights = await findWeights(folder, stem);
     if ("paths" in weights) return report(basename(folder), folder, weights);
   }
-  throw expected("E_CHECKPOINT", "safetensors weights", "folder", folder, { folder });
+  throw expected("E_CHECKPOINT", "weights", "folder", folder, { folder });
 }
 
 async function report(

@@ -13,6 +13,7 @@ interface InspectFlags {
 const notes = `
 Examples:
   $ musicldm inspect piano.wav                 prompt, seed, solver, steps, weights, version
+  $ musicldm inspect epoch_15.pt               what a torch file holds; nothing in it is run
   $ musicldm inspect ./model                   components, configurations, totals
   $ musicldm inspect ./model/unet --tensors    every tensor with dtype, shape and size
   $ musicldm inspect piano.wav --json | jq -r .metadata.settings.seed`;
@@ -22,7 +23,7 @@ export function addInspect(program: Command, session: Session): void {
   program
     .command("inspect")
     .summary("read back the settings of a music file, or describe a checkpoint")
-    .description("Describe a WAV or FLAC file, a safetensors file, or a model folder.")
+    .description("Describe a WAV or FLAC file, a safetensors or torch file, or a model folder.")
     .argument("<path>", "file or folder")
     .option("--tensors", "list every tensor of a checkpoint")
     .option("--json", "print one JSON document")

@@ -14,17 +14,27 @@ using runtime::List;
 using runtime::Map;
 using runtime::Value;
 
+int64_t byte_count(const checkpoint::Entry& entry) {
+  if (entry.strides.empty()) return static_cast<int64_t>(entry.end - entry.begin);
+  int64_t elements = 1;
+  for (const int64_t size : entry.shape) elements *= size;
+  return elements * (entry.dtype->bits / 8);
+}
+
 Value entry_value(const checkpoint::Header& header, const checkpoint::Entry& entry, int64_t file) {
   List shape(entry.shape.begin(), entry.shape.end());
+  List strides(entry.strides.begin(), entry.strides.end());
   return Map{{"name", entry.name},
              {"dtype", entry.dtype->name},
              {"shape", std::move(shape)},
-             {"bytes", static_cast<int64_t>(entry.end - entry.begin)},
+             {"strides", entry.strides.empty() ? Value() : Value(std::move(strides))},
+             {"bytes", byte_count(entry)},
              {"offset", static_cast<int64_t>(header.data_start + entry.begin)},
              {"file", file}};
 }
 
-// { name, dtype, shape, bytes, offset in the file, index of the file }
+// { name, dtype, shape, strides or null for row-major, bytes of the elements, offset of the first
+// in its file, index of the file }
 List entries(const Checkpoint& opened) {
   List list;
   int64_t index = 0;
@@ -44,11 +54,46 @@ List metadata(const Checkpoint& opened) {
   return pairs;
 }
 
-// open(paths) -> { checkpoint, entries, metadata }
+std::vector<int64_t> to_integers(const Value& value, const std::string& name) {
+  std::vector<int64_t> integers;
+  for (const Value& item : runtime::to_list(value, name)) {
+    integers.push_back(runtime::to_integer(item, name));
+  }
+  return integers;
+}
+
+// [name, dtype, shape, strides, begin]
+checkpoint::Placement to_placement(const Value& value) {
+  const List& fields = runtime::to_list(value, "tensor");
+  if (fields.size() != 5) {
+    throw runtime::expected("E_ARGUMENT", "five fields", "tensor", std::to_string(fields.size()));
+  }
+  return {runtime::to_string(fields[0], "name"), runtime::to_string(fields[1], "dtype"),
+          to_integers(fields[2], "shape"), to_integers(fields[3], "strides"),
+          runtime::to_integer(fields[4], "begin")};
+}
+
+checkpoint::Source to_source(const Value& path, const Value& tensors) {
+  checkpoint::Source source{runtime::to_string(path, "path"), std::nullopt};
+  if (tensors.is_null()) return source;
+  auto& placements = source.tensors.emplace();
+  for (const Value& tensor : runtime::to_list(tensors, "tensors")) {
+    placements.push_back(to_placement(tensor));
+  }
+  return source;
+}
+
+// open(paths, for each path: null or its tensors) -> { checkpoint, entries, metadata }
 Value open(const Args& args) {
-  std::vector<std::string> paths;
-  for (const Value& path : args.list(0)) paths.push_back(runtime::to_string(path, "path"));
-  const auto opened = std::make_shared<Checkpoint>(paths);
+  std::vector<checkpoint::Source> sources;
+  const List& layouts = args.list(1);
+  for (const Value& path : args.list(0)) {
+    if (sources.size() >= layouts.size()) {
+      throw runtime::expected("E_ARGUMENT", "a layout for each path", "layouts", "fewer");
+    }
+    sources.push_back(to_source(path, layouts[sources.size()]));
+  }
+  const auto opened = std::make_shared<Checkpoint>(sources);
   return Map{{"checkpoint", runtime::ObjectPtr(opened)},
              {"entries", entries(*opened)},
              {"metadata", metadata(*opened)}};
@@ -58,6 +103,17 @@ Value open(const Args& args) {
 Value tensor(const Args& args) {
   const at::Tensor stored = args.object<Checkpoint>(0)->tensor(args.string(1));
   return args.has(2) ? stored.to(runtime::parse_dtype(args.string(2))) : stored;
+}
+
+// bytes(handle, name, begin, end) -> Uint8Array of row-major elements
+Value bytes(const Args& args) {
+  const auto opened = args.object<Checkpoint>(0);
+  return runtime::TypedArray{opened->bytes(args.string(1), args.integer(2), args.integer(3))};
+}
+
+// tensor_bytes(Tensor) -> Uint8Array of row-major elements
+Value tensor_bytes(const Args& args) {
+  return runtime::TypedArray{checkpoint::row_major_bytes(args.tensor(0))};
 }
 
 // write(path, { name: Tensor }, { key: text })
@@ -77,6 +133,8 @@ Value write(const Args& args) {
 const bool registered = [] {
   runtime::add_op("checkpoint.open", open);
   runtime::add_op("checkpoint.tensor", tensor);
+  runtime::add_op("checkpoint.bytes", bytes);
+  runtime::add_op("checkpoint.tensor_bytes", tensor_bytes);
   runtime::add_op("checkpoint.write", write);
   return true;
 }();

@@ -1,18 +1,26 @@
-// Safetensors files, opened together as one set of named tensors.
+// Checkpoint files, opened together as one set of named tensors.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "checkpoint/header.h"
+#include "checkpoint/layout.h"
 #include "checkpoint/mapping.h"
 #include "runtime/value.h"
 
 namespace musicldm::checkpoint {
+
+// A file to open: safetensors, unless its tensors are described.
+struct Source {
+  std::string path;
+  std::optional<std::vector<Placement>> tensors;
+};
 
 // One file or the shards of one model. Opening reads the headers only; tensors share the memory of
 // the map, which lives as long as the last of them.
@@ -20,7 +28,7 @@ class Checkpoint : public runtime::Object {
  public:
   // Throws E_IO for an unreadable path and E_CHECKPOINT for a malformed file or for a tensor that
   // two files hold.
-  explicit Checkpoint(const std::vector<std::string>& paths);
+  explicit Checkpoint(const std::vector<Source>& sources);
 
   struct File {
     std::string path;
@@ -36,7 +44,12 @@ class Checkpoint : public runtime::Object {
   // where there is no such tensor or its dtype is not readable here.
   at::Tensor tensor(const std::string& name) const;
 
-  // Every tensor whose name starts with the prefix, by the rest of its name.
+  // Bytes begin..end of a tensor's elements in row-major order, copied, as far as it has them.
+  // Throws E_CHECKPOINT where there is no such tensor.
+  at::Tensor bytes(const std::string& name, int64_t begin, int64_t end) const;
+
+  // Every tensor whose name starts with the prefix, by the rest of its name, in row-major order: a
+  // network trains and packs what it is given.
   std::map<std::string, at::Tensor> tensors(const std::string& prefix = "") const;
 
   std::string type() const override { return "Checkpoint"; }
@@ -46,6 +59,7 @@ class Checkpoint : public runtime::Object {
     size_t file;
     size_t entry;
   };
+  const Place& find(const std::string& name) const;
   at::Tensor load(const Place& place) const;
 
   std::vector<File> files_;

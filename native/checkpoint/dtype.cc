@@ -34,6 +34,12 @@ const std::array<Dtype, 22> kDtypes = {{
     {"U64", 64, std::nullopt},
 }};
 
+// Of torch alone.
+const std::array<Dtype, 2> kTorchDtypes = {{
+    {"C32", 32, std::nullopt},
+    {"C128", 128, std::nullopt},
+}};
+
 }  // namespace
 
 const Dtype* find_dtype(const std::string& name) {
@@ -41,6 +47,13 @@ const Dtype* find_dtype(const std::string& name) {
     if (name == dtype.name) return &dtype;
   }
   return nullptr;
+}
+
+const Dtype* find_torch_dtype(const std::string& name) {
+  for (const Dtype& dtype : kTorchDtypes) {
+    if (name == dtype.name) return &dtype;
+  }
+  return find_dtype(name);
 }
 
 const Dtype* find_dtype(at::ScalarType type) {

@@ -1,4 +1,4 @@
-// The element types that a safetensors header can name.
+// The element types that a safetensors header or a torch file can name.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,8 +15,11 @@ struct Dtype {
   std::optional<at::ScalarType> type;  // empty: known to the format, not readable here
 };
 
-// The type of that name; nullptr where the format has none.
+// The type of that name; nullptr where the safetensors format has none.
 const Dtype* find_dtype(const std::string& name);
+
+// The same for torch files, which have more types.
+const Dtype* find_torch_dtype(const std::string& name);
 
 // The type that stores a tensor's elements; nullptr where the format has none.
 const Dtype* find_dtype(at::ScalarType type);

@@ -21,6 +21,7 @@ struct Entry {
   std::vector<int64_t> shape;
   uint64_t begin = 0;  // of the data, from the start of the file's data section
   uint64_t end = 0;
+  std::vector<int64_t> strides = {};  // in elements; empty: row-major
 };
 
 struct Header {

@@ -34,10 +34,10 @@ int map_file(int descriptor, char*& data, size_t& size) {
 Mapping::Mapping(const std::string& path) {
   // NONBLOCK: opening a named pipe must fail, not wait.
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) reject_io("a readable safetensors file", path, errno);
+  if (descriptor < 0) reject_io("a readable checkpoint file", path, errno);
   const int error = map_file(descriptor, data_, size_);
   close(descriptor);
-  if (error != 0) reject_io("a readable safetensors file", path, error);
+  if (error != 0) reject_io("a readable checkpoint file", path, error);
 }
 
 Mapping::~Mapping() {

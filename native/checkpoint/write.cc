@@ -1,6 +1,9 @@
 #include "checkpoint/write.h"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -40,6 +43,10 @@ std::vector<Item> in_file_order(const std::map<std::string, at::Tensor>& tensors
     return dtype_rank(*a.dtype) > dtype_rank(*b.dtype);
   });
   return items;
+}
+
+at::Tensor row_major(const at::Tensor& tensor) {
+  return tensor.detach().to(at::kCPU).contiguous().resolve_neg();
 }
 
 std::string header_text(const std::vector<Item>& items,
@@ -85,10 +92,19 @@ void write_file(const std::string& path, const std::map<std::string, at::Tensor>
   file.write(length.data(), length.size());
   file.write(header.data(), header.size());
   for (const Item& item : items) {
-    const at::Tensor dense = item.tensor.detach().to(at::kCPU).contiguous().resolve_neg();
+    const at::Tensor dense = row_major(item.tensor);
     file.write(dense.const_data_ptr(), dense.nbytes());
   }
   file.commit();
+}
+
+at::Tensor row_major_bytes(const at::Tensor& tensor) {
+  const at::Tensor dense = row_major(tensor);
+  at::Tensor bytes = at::empty({static_cast<int64_t>(dense.nbytes())}, at::kByte);
+  if (bytes.numel() > 0) {
+    std::memcpy(bytes.mutable_data_ptr(), dense.const_data_ptr(), dense.nbytes());
+  }
+  return bytes;
 }
 
 }  // namespace musicldm::checkpoint

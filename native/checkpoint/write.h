@@ -16,4 +16,7 @@ namespace musicldm::checkpoint {
 void write_file(const std::string& path, const std::map<std::string, at::Tensor>& tensors,
                 const std::map<std::string, std::string>& metadata);
 
+// The elements of a tensor in row-major order, copied; what other writers put into their files.
+at::Tensor row_major_bytes(const at::Tensor& tensor);
+
 }  // namespace musicldm::checkpoint

@@ -25,6 +25,7 @@ GROUPS = (
     "tensor_ops",
     "conversions",
     "evaluation_metrics",
+    "torch_files",
 )
 PROGRAMS = ("schedulers",)  # scripts of their own, each writing the golden of its name
 

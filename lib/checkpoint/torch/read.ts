@@ -1,0 +1,39 @@
+import { throwIfAborted } from "../../runtime/native.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import { Checkpoint } from "../checkpoint.js";
+import type { OpenOptions } from "../checkpoint.js";
+import type { TorchDict } from "./values.js";
+
+/** The content of a torch file. Disposing it disposes the tensors. */
+export interface TorchContent extends Disposable {
+  /** Of the state dict, or all of them with `names: "all"`. */
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  /** Everything beside the state dict. */
+  readonly data: TorchDict;
+}
+
+/**
+ * Read every tensor of a file of `torch.save` (zip or legacy), and the plain data beside them. The
+ * pickle in it can build nothing but tensors and plain data.
+ *
+ * Errors: `E_IO`, `E_CHECKPOINT`, `E_DTYPE` (F64, which tensors do not have), `E_ABORTED`.
+ */
+export async function readTorchFile(
+  path: string,
+  options: OpenOptions = {},
+): Promise<TorchContent> {
+  using checkpoint = await Checkpoint.open(path, options);
+  const loaded = new Map<string, Tensor>();
+  const release = (): void => loaded.forEach((tensor) => tensor.dispose());
+  try {
+    for (const { name } of checkpoint.entries) {
+      throwIfAborted(options.signal);
+      loaded.set(name, await checkpoint.tensor(name));
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  const tensors = Object.fromEntries(loaded);
+  return { tensors, data: checkpoint.extras(), [Symbol.dispose]: release };
+}
