@@ -37,7 +37,11 @@ const refused: readonly [string, Buffer, RegExp][] = [
   ["no data.pkl", zipBytes([storage]), /an entry data\.pkl/],
   ["no storage", zipBytes([body]), /an entry data\/0/],
   ["an entry twice", zipBytes([body, storage, storage]), /different names/],
-  ["two folders", zipBytes([body, { ...storage, name: "other/data/0" }]), /entries below one folder/],
+  [
+    "two folders",
+    zipBytes([body, { ...storage, name: "other/data/0" }]),
+    /entries below one folder/,
+  ],
   ["a path upwards", zipBytes([body, { ...storage, name: "archive/../x" }]), /relative path/],
   ["an absolute path", zipBytes([{ ...body, name: "/archive/data.pkl" }]), /absolute path/],
   ["a backslash", zipBytes([{ ...body, name: "archive\\data.pkl" }]), /invalid characters/],
