@@ -1,15 +1,10 @@
-import { spawn } from "node:child_process";
-import type { ChildProcessByStdio } from "node:child_process";
-import { once } from "node:events";
-import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import type { Readable, Writable } from "node:stream";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { readSafetensors } from "../lib/checkpoint/index.js";
 import { defaultSampler } from "../lib/diffusion/plan.js";
 import type { Inputs } from "./inputs.js";
 import { packagesOf } from "./peers.js";
 import type { PeerName } from "./peers.js";
+import { PythonProcess } from "./python.js";
 import type { Contender, StageName, Task, Timing, Work } from "./stages.js";
 
 /** The scheduler class of diffusers that equals our default sampler. */
@@ -21,8 +16,6 @@ const scheduler = {
 /** What MusicLDMPipeline runs when it is not told otherwise. */
 const pipelineScheduler = { name: "DDIMScheduler", options: {} } as const;
 export const pipelineSteps = 200;
-
-const script = join(dirname(fileURLToPath(import.meta.url)), "reference.py");
 
 /** Resident memory of the reference: at its peak in a generation, and before that. */
 export interface ReferencePeak {
@@ -52,17 +45,12 @@ export interface ReferenceWork {
 
 /** diffusers and transformers under one peer, in a process of their own. */
 export class Reference implements Contender, AsyncDisposable {
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #replies: AsyncIterator<string, undefined>;
+  readonly #process: PythonProcess;
   readonly #folder: string;
   #versions: Readonly<Record<string, string>> = {};
 
-  private constructor(python: string, folder: string) {
-    // The profiler of PyTorch reports its own doings at levels below.
-    const env = { ...process.env, KINETO_LOG_LEVEL: "99" };
-    this.#child = spawn(python, [script], { stdio: ["pipe", "pipe", "inherit"], env });
-    this.#child.stdin.on("error", () => undefined);
-    this.#replies = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  private constructor(process: PythonProcess, folder: string) {
+    this.#process = process;
     this.#folder = folder;
   }
 
@@ -71,9 +59,8 @@ export class Reference implements Contender, AsyncDisposable {
     { python, ...options }: ReferenceOptions,
     { task, inputs, folder }: ReferenceWork,
   ): Promise<Reference> {
-    const reference = new Reference(python, folder);
-    await once(reference.#child, "spawn");
-    reference.#versions = await reference.#ask("load", {
+    const reference = new Reference(await PythonProcess.start(python, "reference.py"), folder);
+    reference.#versions = await reference.#process.ask("load", {
       task: { ...task, ...options, scheduler, pipelineScheduler },
       inputs: inputs.file,
       packages: packagesOf(options.peer),
@@ -87,17 +74,17 @@ export class Reference implements Contender, AsyncDisposable {
   }
 
   async run(work: Work): Promise<Timing> {
-    return this.#ask("run", work);
+    return this.#process.ask("run", work);
   }
 
   /** Time conv2d alone, on the tensors of a file. */
   async convolve(work: { path: string; stride: number; repeats: number }): Promise<Timing> {
-    return this.#ask("convolve", work);
+    return this.#process.ask("convolve", work);
   }
 
   async output(stage: StageName | "convolution"): Promise<Float32Array> {
     const path = join(this.#folder, `${stage}.safetensors`);
-    await this.#ask("output", { stage, path });
+    await this.#process.ask("output", { stage, path });
     using content = await readSafetensors(path);
     const { output } = content.tensors;
     if (!output) throw new Error(`Expected the tensor output in ${path}`);
@@ -106,30 +93,19 @@ export class Reference implements Contender, AsyncDisposable {
 
   /** Measure a generation's memory; a process that has not run anything yet gives the truth. */
   async peak(steps: number): Promise<ReferencePeak> {
-    return this.#ask("peak", { steps });
+    return this.#process.ask("peak", { steps });
   }
 
   /** Profile one run; eager has operators to count, the others do not. */
   async profile(stage: StageName): Promise<Profile> {
-    return this.#ask("profile", { stage });
+    return this.#process.ask("profile", { stage });
   }
 
   async close(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.#child.stdin.end();
-    await once(this.#child, "exit");
+    await this.#process.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  async #ask<T>(action: string, request: object): Promise<T> {
-    this.#child.stdin.write(`${JSON.stringify({ do: action, ...request })}\n`);
-    const { value, done } = await this.#replies.next();
-    if (done === true) throw new Error(`Expected a reply to ${action} but the reference ended`);
-    const reply = JSON.parse(value) as T & { readonly error?: string };
-    if (reply.error === undefined) return reply;
-    throw new Error(`The reference failed in ${action}: ${reply.error}`);
   }
 }

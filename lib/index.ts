@@ -30,6 +30,8 @@ export { initClap } from "./clap/init.js";
 export type { InitClapOptions, InitClapResult } from "./clap/init.js";
 export { clapPresetNames } from "./clap/presets.js";
 export type { ClapPresetName } from "./clap/presets.js";
+export { ClapFeatureExtractor, ClapFeatures } from "./clap/feature-extractor.js";
+export type { ExtractOptions, ExtractorOptions } from "./clap/feature-extractor.js";
 export { TextEncoder } from "./clap/text-encoder.js";
 export type { TextEncoding } from "./clap/text-encoder.js";
 export { TextTower } from "./clap/text-tower.js";

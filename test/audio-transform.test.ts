@@ -1,6 +1,7 @@
 import test from "ava";
-import { logMel, melFilterBank, resample, resampleSamples } from "../lib/audio/transform.js";
-import type { MelStyle } from "../lib/audio/transform.js";
+import { logMel, melFilterBank } from "../lib/audio/mel.js";
+import type { MelStyle } from "../lib/audio/mel.js";
+import { resample, resampleSamples } from "../lib/audio/transform.js";
 import { memory } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import { assertClose, openGolden } from "./helpers/golden.js";

@@ -9,6 +9,11 @@ export {
 } from "./files.js";
 export type { WriteAudioOptions } from "./files.js";
 export { downmix } from "./pcm.js";
-export { logMel, melFilterBank, resample, resampleSamples } from "./transform.js";
-export type { MelOptions, MelStyle } from "./transform.js";
+export { logMel, melFilterBank, melSpectrogram } from "./mel.js";
+export type { LogMelOptions, MelOptions, MelSettings, MelStyle } from "./mel.js";
+export { melPresets } from "./mel-presets.js";
+export type { MelPresetName } from "./mel-presets.js";
+export { istft, stft } from "./stft.js";
+export type { StftOptions, StftSettings, WindowName } from "./stft.js";
+export { resample, resampleSamples } from "./transform.js";
 export type { AudioClip, AudioFileInfo, AudioFormat, AudioMetadata } from "./types.js";

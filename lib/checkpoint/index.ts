@@ -23,6 +23,7 @@ export type { AutoencoderConfig } from "./config/autoencoder.js";
 export type { ClapConfig } from "./config/clap.js";
 export type { ClapAudioConfig } from "./config/clap-audio.js";
 export type { ClapTextConfig, ClapTextType, RobertaTextConfig } from "./config/clap-text.js";
+export { parseExtractorConfig } from "./config/extractor.js";
 export type { ExtractorConfig } from "./config/extractor.js";
 export type { AttentionHeads, UNetConfig } from "./config/unet.js";
 export type { VocoderConfig } from "./config/vocoder.js";

@@ -62,6 +62,16 @@ export function checkInteger(
   throw expected("E_ARGUMENT", `an integer${range}`, name, value);
 }
 
+/** Accept one of some names. @throws MusicLDMError `E_ARGUMENT` */
+export function checkName<T extends string>(
+  names: readonly T[],
+  name: string,
+  value: unknown,
+): asserts value is T {
+  if (names.some((known) => known === value)) return;
+  throw expected("E_ARGUMENT", `one of ${names.join(", ")}`, name, value);
+}
+
 /** Accept any number, also NaN and infinity. @throws MusicLDMError `E_ARGUMENT` */
 export function checkNumber(name: string, value: unknown): number {
   if (typeof value === "number") return value;

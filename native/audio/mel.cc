@@ -2,110 +2,144 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <cmath>
-#include <string>
-#include <vector>
 
-#include "runtime/error.h"
-#include "runtime/value.h"
+#include "audio/filter_bank.h"
+#include "audio/mel_tables.h"
+#include "audio/stft.h"
+#include "kernels/cpu/buffer.h"
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/workers.h"
+#include "runtime/cancel.h"
 
 namespace musicldm::audio {
 namespace {
 
-constexpr double kFloor = 1e-5;
+// Groups of frames between two looks at whether the job was cancelled.
+constexpr int64_t kGroupsAtOnce = 2048;
 
-// Slaney's scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above.
-constexpr double kHertzPerMel = 200.0 / 3;
-constexpr double kBreakHertz = 1000;
-constexpr double kBreakMel = kBreakHertz / kHertzPerMel;
-const double kLogStep = std::log(6.4) / 27;
-
-double hertz_to_mel(double hertz) {
-  if (hertz < kBreakHertz) return hertz / kHertzPerMel;
-  return kBreakMel + std::log(hertz / kBreakHertz) / kLogStep;
+// complex [B, bins, frames] -> magnitudes or powers
+at::Tensor measure(const at::Tensor& spectrum, const MelSettings& settings) {
+  if (settings.power == 1 && settings.epsilon == 0) return spectrum.abs();
+  const at::Tensor power =
+      at::real(spectrum).square() + at::imag(spectrum).square() + settings.epsilon;
+  return settings.power == 1 ? power.sqrt() : power;
 }
 
-double mel_to_hertz(double mel) {
-  if (mel < kBreakMel) return mel * kHertzPerMel;
-  return kBreakHertz * std::exp((mel - kBreakMel) * kLogStep);
-}
-
-// Corners of the triangles: filter m spans corners m, m + 1 and m + 2.
-std::vector<double> mel_corners(const MelSettings& settings) {
-  const double low = hertz_to_mel(settings.min_hertz);
-  const double step = (hertz_to_mel(settings.max_hertz) - low) / (settings.mel_bins + 1);
-  std::vector<double> corners;
-  for (int64_t i = 0; i < settings.mel_bins + 2; ++i) {
-    corners.push_back(mel_to_hertz(low + i * step));
+at::Tensor compress(const at::Tensor& mel, const MelSettings& settings) {
+  const at::Tensor floored = mel.clamp_min(settings.floor);
+  const at::Tensor raised = settings.offset == 0 ? floored : floored + settings.offset;
+  switch (settings.compression) {
+    case Compression::kLn:
+      return raised.log();
+    case Compression::kLog10:
+      return raised.log10();
+    case Compression::kDecibels:
+      return raised.log10() * (20.0 / static_cast<double>(settings.power));
+    default:
+      return raised;
   }
-  return corners;
 }
 
-void check_settings(const MelSettings& s) {
-  const auto require = [](bool valid, const char* what, const char* name, double received) {
-    if (!valid) throw runtime::expected("E_ARGUMENT", what, name, std::to_string(received));
-  };
-  require(s.sample_rate > 0, "an integer above 0", "sampleRate", s.sample_rate);
-  require(s.fft_size > 1, "an integer above 1", "fftSize", s.fft_size);
-  require(s.hop_samples > 0, "an integer above 0", "hopSamples", s.hop_samples);
-  require(s.mel_bins > 0, "an integer above 0", "melBins", s.mel_bins);
-  require(s.min_hertz >= 0, "a number of at least 0", "fMin", s.min_hertz);
-  require(s.max_hertz > s.min_hertz && s.max_hertz <= s.sample_rate / 2.0,
-          "a number above fMin and up to half the sample rate", "fMax", s.max_hertz);
-  require(s.padding >= 0, "an integer of at least 0", "padding", s.padding);
+at::Tensor mel_by_operators(const at::Tensor& wave, const MelSettings& settings) {
+  const auto options = wave.options().requires_grad(false);
+  const at::Tensor bank = make_filter_bank(settings).to(options);
+  const at::Tensor bins = measure(spectra(wave, settings.stft), settings);
+  const at::Tensor mel = at::matmul(bank, bins);                // [B, mels, frames]
+  return compress(mel, settings).transpose(1, 2).contiguous();  // [B, frames, mels]
 }
 
-void check_wave(const at::Tensor& wave, const MelSettings& settings) {
-  const int64_t shortest = std::max(settings.padding + 1, settings.fft_size - 2 * settings.padding);
-  if (wave.dim() == 2 && wave.size(0) > 0 && wave.size(1) >= shortest) return;
-  throw runtime::expected("E_SHAPE", "[batch, samples] of at least " + std::to_string(shortest),
-                          "wave", runtime::shape_text(wave.sizes()));
-}
+// Where frames come from: a wave, and what surrounds it.
+struct Source {
+  const float* wave;
+  int64_t samples;
+  const MelSettings& settings;
 
-// wave [B, T] -> magnitudes [B, bins, frames]
-at::Tensor magnitudes(const at::Tensor& wave, const MelSettings& settings) {
-  const int64_t size = settings.fft_size;
-  const at::Tensor window = at::hann_window(size, /*periodic=*/true, wave.options());
-  at::Tensor padded = wave;
-  if (settings.padding > 0) {
-    padded = at::reflection_pad1d(wave, {settings.padding, settings.padding});
+  float at(int64_t place) const {
+    if (place >= 0 && place < samples) return wave[place];
+    if (settings.stft.pad_mode == PadMode::kConstant) return 0;
+    return wave[place < 0 ? -place : 2 * (samples - 1) - place];
   }
-  const at::Tensor spectrum =
-      at::stft(padded, size, settings.hop_samples, size, window, /*center=*/false, "constant",
-               /*normalized=*/false, /*onesided=*/true, /*return_complex=*/true);
-  if (settings.epsilon == 0) return spectrum.abs();
-  return (at::real(spectrum).square() + at::imag(spectrum).square() + settings.epsilon).sqrt();
+  // Where the window of a frame starts.
+  int64_t start(int64_t frame) const {
+    const StftSettings& stft = settings.stft;
+    return frame * stft.hop_samples - stft.padding + stft.window_offset();
+  }
+};
+
+// Lets a task read its frames, from `first` on; those that reach over an edge from `copies`.
+void point_to_frames(kernels::MelTask& task, const Source& source, int64_t first, float* copies) {
+  const int64_t span = task.plan->span;
+  const int64_t start = source.start(first);
+  const int64_t last = source.start(first + task.frames - 1);
+  if (start >= 0 && last + span <= source.samples) {
+    task.from = source.wave + start;
+    task.hop = source.settings.stft.hop_samples;
+    return;
+  }
+  task.from = copies;
+  task.hop = span;
+  for (int64_t i = 0; i < task.frames; ++i) {
+    const int64_t from = source.start(first + i);
+    for (int64_t n = 0; n < span; ++n) copies[i * span + n] = source.at(from + n);
+  }
+}
+
+at::Tensor mel_by_kernels(const at::Tensor& given, const MelSettings& settings,
+                          const MelTables& tables) {
+  check_wave(given, settings.stft);
+  const at::Tensor wave = given.contiguous();
+  const int64_t frames = settings.stft.frames(wave.size(1));
+  const kernels::MelPlan& plan = tables.plan();
+  at::Tensor result = at::empty({wave.size(0), frames, plan.mel_bins}, wave.options());
+
+  const kernels::KernelTable& table = kernels::kernels();
+  const int64_t lanes = table.lanes;
+  const int64_t groups = kernels::ceil_div(frames, lanes);
+  const int64_t all = wave.size(0) * groups;
+  const int64_t work = kernels::round_up(kernels::mel_work(plan.fft_size, lanes), 16);
+  const int64_t own = work + kernels::round_up(lanes * plan.span, 16);
+  const kernels::Buffer buffer(kernels::worker_count(std::min(all, kGroupsAtOnce)) * own);
+  const float* const samples = wave.const_data_ptr<float>();
+  float* const to = result.mutable_data_ptr<float>();
+
+  for (int64_t done = 0; done < all; done += kGroupsAtOnce) {
+    runtime::throw_if_cancelled();
+    kernels::run_items(std::min(kGroupsAtOnce, all - done), [&](int64_t index, int64_t worker) {
+      const int64_t item = (done + index) / groups;
+      const int64_t first = (done + index) % groups * lanes;
+      float* const scratch = buffer.data() + worker * own;
+      const Source source{samples + item * wave.size(1), wave.size(1), settings};
+      kernels::MelTask task{.plan = &plan,
+                            .frames = std::min(lanes, frames - first),
+                            .work = scratch,
+                            .to = to + (item * frames + first) * plan.mel_bins};
+      point_to_frames(task, source, first, scratch + work);
+      table.mel(task);
+    });
+  }
+  return result;
+}
+
+bool wants_gradient(const at::Tensor& wave) {
+  return at::GradMode::is_enabled() && wave.requires_grad();
 }
 
 }  // namespace
 
 at::Tensor mel_filter_bank(const MelSettings& settings) {
   check_settings(settings);
-  const int64_t bins = settings.fft_size / 2 + 1;
-  const std::vector<double> corners = mel_corners(settings);
-  at::Tensor bank = at::empty({settings.mel_bins, bins}, at::kDouble);
-  double* weight = bank.data_ptr<double>();
-  for (int64_t m = 0; m < settings.mel_bins; ++m) {
-    const double low = corners[m];
-    const double peak = corners[m + 1];
-    const double high = corners[m + 2];
-    for (int64_t bin = 0; bin < bins; ++bin) {
-      const double hertz = static_cast<double>(bin) * settings.sample_rate / settings.fft_size;
-      const double rise = (hertz - low) / (peak - low);
-      const double fall = (high - hertz) / (high - peak);
-      *weight++ = std::max(0.0, std::min(rise, fall)) * 2 / (high - low);
-    }
-  }
-  return bank.to(at::kFloat);
+  return make_filter_bank(settings).to(at::kFloat);
 }
 
-at::Tensor log_mel(const at::Tensor& wave, const MelSettings& settings) {
-  const at::Tensor bank = mel_filter_bank(settings).to(wave.options().requires_grad(false));
-  check_wave(wave, settings);
-  const at::Tensor mel = at::matmul(bank, magnitudes(wave, settings));  // [B, mels, frames]
-  return mel.clamp_min(kFloor).log().transpose(1, 2).contiguous();      // [B, frames, mels]
+at::Tensor mel_spectrogram(const at::Tensor& wave, const MelSettings& settings) {
+  check_settings(settings);
+  if (wave.is_cpu() && !wants_gradient(wave) && MelTables::suits(settings)) {
+    return mel_by_kernels(wave, settings, *MelTables::of(settings));
+  }
+  return mel_by_operators(wave, settings);
 }
 
 }  // namespace musicldm::audio

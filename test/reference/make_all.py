@@ -21,6 +21,8 @@ GROUPS = (
     "text_tokenizers",
     "mels",
     "resample",
+    "spectra",
+    "clap_features",
     "pipelines",
     "tensor_ops",
     "conversions",

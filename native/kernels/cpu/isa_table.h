@@ -2,6 +2,7 @@
 #include "kernels/cpu/fourier_kernel.h"
 #include "kernels/cpu/gemm_kernel.h"
 #include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/mel_kernel.h"
 #include "kernels/cpu/prepare_kernel.h"
 #include "kernels/cpu/winograd_kernel.h"
 
@@ -25,6 +26,7 @@ const KernelTable MUSICLDM_TABLE = {
     .fourier_input = MUSICLDM_ISA::fourier_input,
     .fourier_output = MUSICLDM_ISA::fourier_output,
     .fourier_weights = MUSICLDM_ISA::fourier_weights,
+    .mel = MUSICLDM_ISA::mel,
 };
 
 }  // namespace musicldm::kernels

@@ -1,6 +1,7 @@
 // The kernels of one instruction set.
 #pragma once
 
+#include "kernels/cpu/mel_task.h"
 #include "kernels/cpu/tasks.h"
 
 namespace musicldm::kernels {
@@ -19,6 +20,7 @@ struct KernelTable {
   void (*fourier_input)(const FourierInputTask&);
   void (*fourier_output)(const FourierOutputTask&);
   void (*fourier_weights)(const FourierWeightsTask&);
+  void (*mel)(const MelTask&);
 };
 
 extern const KernelTable kPortableKernels;

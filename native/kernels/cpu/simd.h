@@ -82,6 +82,31 @@ inline Vec inverse(Vec x) {
 #endif
 }
 
+// ln x for normal x above 0, to 1e-7 in relative error: a polynomial between the roots of 1/2 and
+// 2, Cephes logf. Infinity and NaN stay.
+inline Vec natural_log(Vec x) {
+  constexpr int32_t kRootOfHalf = 0x3f3504f3;
+  const IntVec bits = reinterpret_cast<IntVec>(x);
+  const IntVec exponent = (bits - kRootOfHalf) >> 23;
+  const Vec e = __builtin_convertvector(exponent, Vec);
+  const Vec r = reinterpret_cast<Vec>(bits - (exponent << 23)) - 1.0F;
+  Vec p = broadcast(7.0376836292e-2F);
+  p = p * r - 1.1514610310e-1F;
+  p = p * r + 1.1676998740e-1F;
+  p = p * r - 1.2420140846e-1F;
+  p = p * r + 1.4249322787e-1F;
+  p = p * r - 1.6668057665e-1F;
+  p = p * r + 2.0000714765e-1F;
+  p = p * r - 2.4999993993e-1F;
+  p = p * r + 3.3333331174e-1F;
+  // ln 2 in two parts, of which the first times an exponent is exact.
+  const Vec square = r * r;
+  const Vec rest = p * r * square - 0.5F * square + e * -2.12194440e-4F;
+  const Vec result = e * 0.693359375F + (r + rest);
+  constexpr float kLargest = 3.40282346638528859812e+38F;
+  return x <= kLargest ? result : x;
+}
+
 inline Vec silu(Vec x) {
   constexpr float kLog2E = 1.44269504088896341F;
   return x * inverse(1.0F + power_of_two(x * -kLog2E));
