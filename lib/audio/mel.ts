@@ -57,7 +57,7 @@ function completeMel({ preset = "musicldm", ...options }: MelOptions): MelSettin
 
 function defined(options: Partial<MelSettings>): Partial<MelSettings> {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as Partial<MelSettings>;
+  return Object.fromEntries(entries);
 }
 
 /**

@@ -78,7 +78,7 @@ def to_decibels(top_db):
     """Return torchaudio.transforms.AmplitudeToDB of powers."""
     if top_db is not None:
         raise ValueError(f"Expected None for top_db but received {top_db}")
-    return lambda mel: 10 * mel.clamp_min(1e-10).log10()
+    return lambda mel: (10 * mel.clamp_min(1e-10).log10()).float()
 
 
 def laion():
@@ -122,10 +122,9 @@ def signal(count):
 
 
 def digest(features):
-    """Return some frames and bins of every channel, and its norm in a last column."""
+    """Return some frames and bins of every channel, and the norm of each channel."""
     features = torch.as_tensor(np.asarray(features)).double()
-    some = features[:, 3::83, 1::7].flatten(1)
-    return torch.cat([some, features.flatten(1).norm(dim=1, keepdim=True)], dim=1)
+    return features[:, 3::83, 1::7].flatten(1), features.flatten(1).norm(dim=1)
 
 
 def fixed_choices():
@@ -155,6 +154,6 @@ def make():
                 "laion": laion_features(code, mode, filling, count),
             }.items():
                 case = f"{name}.{mode}.{filling}.{count}"
-                tensors[f"output.{case}"] = digest(features)
+                tensors[f"output.{case}"], tensors[f"norm.{case}"] = digest(features)
                 tensors[f"longer.{case}"] = torch.tensor([int(longer)])
     write("clap-features", tensors, AUDIO_CONFIG)
