@@ -119,7 +119,7 @@ test.serial("a sine of 440 Hz gives the published VGGish and CNN14 values", asyn
   const first = await vggish.floats();
   const near = (value: number | undefined, wanted: number, limit: number) =>
     t.true(Math.abs((value ?? NaN) - wanted) < limit, `${value} and not ${wanted}`);
-  // Beside a peak of e^4 float32 transforms leave about 1e-7 of it, which counts where bands are low.
+  // Beside a peak of e^4 float32 transforms leave 1e-7 of it, which counts where bands are low.
   near(first[0], -3.73630668, 1e-4);
   near(first[1], -2.74374243, 1e-4);
   near(first[2], -2.20470918, 1e-4);

@@ -23,7 +23,7 @@ function signal(count: number): Float32Array {
   return noise(count).map((value) => value * 2.5);
 }
 
-/** `digest` of test/reference/clap_features.py: a grid of every channel, and the channels' norms. */
+/** `digest` of test/reference/clap_features.py: a grid of every channel, and their norms. */
 async function digest({ inputFeatures }: ClapFeatures): Promise<readonly [Tensor, Tensor]> {
   const [, channels = 0, frames = 0, mels = 0] = inputFeatures.shape;
   const values = await inputFeatures.floats();
