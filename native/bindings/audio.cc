@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "audio/clips.h"
+#include "audio/long_filter.h"
 #include "audio/mel.h"
 #include "audio/resample.h"
 #include "audio/stft.h"
@@ -88,6 +89,27 @@ Value resample(const Args& args) {
   return audio::resample(args.tensor(0), args.integer(1), args.integer(2));
 }
 
+// wave, from rate, to rate
+Value resample_long(const Args& args) {
+  return audio::resample_long(args.tensor(0), args.integer(1), args.integer(2));
+}
+
+// samples, rates, { firstInput, firstOutput, count } -> samples
+Value resample_section(const Args& args) {
+  const audio::LongFilter filter(args.integer(1), args.integer(2));
+  const runtime::Map& section = args.map(3);
+  const at::Tensor wave = args.tensor(0).unsqueeze(0);
+  const at::Tensor output = filter.apply(wave, runtime::get_integer(section, "firstInput"),
+                                         runtime::get_integer(section, "firstOutput"),
+                                         runtime::get_integer(section, "count"));
+  return runtime::TypedArray{output.squeeze(0)};
+}
+
+// from rate, to rate -> input samples on each side of an output
+Value resample_reach(const Args& args) {
+  return audio::LongFilter(args.integer(0), args.integer(1)).reach();
+}
+
 // wave, settings
 Value stft(const Args& args) { return audio::stft(args.tensor(0), stft_settings(args.map(1))); }
 
@@ -118,6 +140,9 @@ Value resize_frames(const Args& args) {
 
 const bool registered = [] {
   runtime::add_op("audio.resample", resample);
+  runtime::add_op("audio.resample_long", resample_long);
+  runtime::add_op("audio.resample_section", resample_section);
+  runtime::add_op("audio.resample_reach", resample_reach);
   runtime::add_op("audio.stft", stft);
   runtime::add_op("audio.istft", istft);
   runtime::add_op("audio.mel_spectrogram", mel_spectrogram);
