@@ -26,6 +26,9 @@ export type {
 export { presetNames } from "./musicldm/presets.js";
 export type { PresetName } from "./musicldm/presets.js";
 
+export { AudioTower, AudioTowerOutput } from "./clap/audio-tower.js";
+export { audioPresetNames, audioPresets } from "./clap/audio-presets.js";
+export type { AudioPresetName } from "./clap/audio-presets.js";
 export { initClap } from "./clap/init.js";
 export type { InitClapOptions, InitClapResult } from "./clap/init.js";
 export { clapPresetNames } from "./clap/presets.js";
@@ -87,7 +90,8 @@ export { Tensor } from "./tensor/tensor.js";
 export type { TensorData, TensorOptions, TensorSource } from "./tensor/create.js";
 export { Generator } from "./tensor/generator.js";
 export type { SeedOptions } from "./tensor/generator.js";
-export { guidance, linearCombination, normalNoise } from "./tensor/domain.js";
+export { guidance, linearCombination, normalNoise, windowAttention } from "./tensor/domain.js";
+export type { WindowAttentionOptions } from "./tensor/domain.js";
 
 export { errorCodes, MusicLDMError } from "./runtime/errors.js";
 export type { ErrorCode, ErrorDetails } from "./runtime/errors.js";

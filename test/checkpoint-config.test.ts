@@ -57,7 +57,10 @@ test("absent fields take the defaults of the Python classes", (t) => {
   t.is(parseAutoencoderConfig({}, "f").config.scaling_factor, 0.18215);
   const { text } = parseClapConfig({}, "f", "ClapTextModelWithProjection").config;
   t.is(asRoberta(text).layer_norm_eps, 1e-12);
-  t.deepEqual(parseClapConfig({}, "f", "ClapModel").config.audio?.depths, [2, 2, 6, 2]);
+  t.like(parseClapConfig({}, "f", "ClapModel").config.audio, { depths: [2, 2, 6, 2] });
+  const pann = { audio_config: { model_type: "pann" } };
+  const { audio } = parseClapConfig(pann, "f", "ClapModel").config;
+  t.like(audio, { arch: "cnn14", hidden_size: 2048, enable_fusion: false });
   t.is(parseExtractorConfig({}, "f").config.truncation, "fusion");
 });
 
@@ -113,6 +116,14 @@ const refused: readonly [string, (changes: Json) => unknown, Json][] = [
   ["pad_token_id", text, { pad_token_id: 600 }],
   ["hidden_size", clap, { audio_config: { hidden_size: 100 } }],
   ["text_config", clap, { text_config: 3 }],
+  ["patch_stride", clap, { audio_config: { patch_stride: 2 } }],
+  ["num_mel_bins", clap, { audio_config: { num_mel_bins: 60 } }],
+  ["spec_size", clap, { audio_config: { spec_size: 320 } }],
+  ["fusion_type", clap, { audio_config: { enable_fusion: true, fusion_type: "aff_1d" } }],
+  ["arch", clap, { audio_config: { model_type: "pann", arch: "cnn20" } }],
+  ["arch", clap, { audio_config: { model_type: "pann", arch: "cnn6", enable_fusion: true } }],
+  ["hidden_size", clap, { audio_config: { model_type: "pann", hidden_size: 768 } }],
+  ["model_type", clap, { audio_config: { model_type: "wav2vec2" } }],
 ];
 
 for (const [key, parse, changes] of refused) {

@@ -21,7 +21,7 @@ export type { CheckpointReport, ComponentReport, TensorTotals } from "./inspect.
 export { weightsHash } from "./hash.js";
 export type { AutoencoderConfig } from "./config/autoencoder.js";
 export type { ClapConfig } from "./config/clap.js";
-export type { ClapAudioConfig } from "./config/clap-audio.js";
+export type { ClapAudioConfig, HtsatConfig, PannConfig } from "./config/clap-audio.js";
 export type { ClapTextConfig, ClapTextType, RobertaTextConfig } from "./config/clap-text.js";
 export { parseExtractorConfig } from "./config/extractor.js";
 export type { ExtractorConfig } from "./config/extractor.js";

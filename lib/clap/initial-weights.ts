@@ -1,4 +1,4 @@
-import type { ClapAudioConfig, ClapConfig, RobertaTextConfig } from "../checkpoint/index.js";
+import type { ClapConfig, HtsatConfig, RobertaTextConfig } from "../checkpoint/index.js";
 import { writeSafetensors } from "../checkpoint/index.js";
 import { expected } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
@@ -39,7 +39,7 @@ export async function writeClapWeights(
  * List the tensors of transformers' `ClapModel` or `ClapTextModelWithProjection` with the
  * initialisers of its `_init_weights`.
  *
- * Errors: `E_CONFIG` for a text network other than RoBERTa.
+ * Errors: `E_CONFIG` for a text network other than RoBERTa and an audio network other than HTSAT.
  */
 export function clapWeights(config: ClapConfig): readonly ClapWeight[] {
   const { text, audio } = config;
@@ -49,6 +49,9 @@ export function clapWeights(config: ClapConfig): readonly ClapWeight[] {
   const textStd = linearStd(text.hidden_size, text.num_hidden_layers, text.initializer_factor);
   if (audio === null) {
     return [...textTower(text, textStd), ...projection("text", text.hidden_size, text, textStd)];
+  }
+  if (audio.model_type === "pann") {
+    throw expected("E_CONFIG", "an HTSAT", "audio_config.model_type", audio.model_type);
   }
   // The whole model counts the stages of the audio tower as layers.
   const layers = text.num_hidden_layers + audio.depths.length;
@@ -95,7 +98,7 @@ function textTower(text: RobertaTextConfig, std: number): readonly ClapWeight[] 
 }
 
 /** HTSAT: a Swin transformer over the folded spectrogram. */
-function audioTower(audio: ClapAudioConfig): readonly ClapWeight[] {
+function audioTower(audio: HtsatConfig): readonly ClapWeight[] {
   const encoder = "audio_model.audio_encoder";
   const { patch_embeds_hidden_size: first, hidden_size: last } = audio;
   const std = linearStd(last, audio.num_hidden_layers, audio.initializer_factor);
@@ -122,7 +125,7 @@ function audioTower(audio: ClapAudioConfig): readonly ClapWeight[] {
 }
 
 /** What merges the crops of a long clip with the whole of it: attentional feature fusion. */
-function fusion(prefix: string, audio: ClapAudioConfig, std: number): readonly ClapWeight[] {
+function fusion(prefix: string, audio: HtsatConfig, std: number): readonly ClapWeight[] {
   const { patch_embeds_hidden_size: width, patch_embed_input_channels: channels } = audio;
   const inner = Math.trunc(width / audio.aff_block_r);
   const [patchHeight, patchWidth] = pair(audio.patch_size);
@@ -151,7 +154,7 @@ interface StageShape {
 
 function swinBlock(
   prefix: string,
-  { window_size: window, mlp_ratio: ratio }: ClapAudioConfig,
+  { window_size: window, mlp_ratio: ratio }: HtsatConfig,
   { width, heads, std }: StageShape,
 ): readonly ClapWeight[] {
   const inner = Math.trunc(ratio * width);

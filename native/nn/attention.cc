@@ -15,6 +15,12 @@ at::Tensor split_heads(const at::Tensor& x, int64_t heads) {
   return x.unflatten(2, {heads, -1}).transpose(1, 2);  // [B, heads, N, W / heads]
 }
 
+bool are_packed(const Linear& query, const Linear& key, const Linear& value,
+                const at::Tensor& tokens) {
+  return runs_packed(
+      {tokens, query.weight, key.weight, value.weight, query.bias, key.bias, value.bias});
+}
+
 at::Tensor run_kernel(const at::Tensor& projections, int64_t heads) {
   const int64_t width = projections.size(2) / 3;
   at::Tensor out =
@@ -52,20 +58,23 @@ at::Tensor attend(const at::Tensor& projections, int64_t heads, const AttentionO
              split_heads(parts[2], heads), options);
 }
 
+at::Tensor project_together(const Linear& query, const Linear& key, const Linear& value,
+                            const at::Tensor& tokens) {
+  if (!are_packed(query, key, value, tokens)) {
+    return at::cat({query.forward(tokens), key.forward(tokens), value.forward(tokens)}, -1);
+  }
+  at::Tensor bias;
+  if (query.bias.defined()) bias = at::cat({query.bias, key.bias, value.bias});
+  return query.packed().forward(tokens, {query.weight, key.weight, value.weight}, bias);
+}
+
 at::Tensor SelfAttention::forward(const at::Tensor& tokens, const at::Tensor& mask) const {
-  if (runs_packed({tokens, query_->weight, key_->weight, value_->weight, query_->bias, key_->bias,
-                   value_->bias})) {
-    return attend(project_packed(tokens), heads_, {.mask = mask});
+  if (are_packed(*query_, *key_, *value_, tokens)) {
+    return attend(project_together(*query_, *key_, *value_, tokens), heads_, {.mask = mask});
   }
   return mix(split_heads(query_->forward(tokens), heads_),
              split_heads(key_->forward(tokens), heads_),
              split_heads(value_->forward(tokens), heads_), {.mask = mask});
-}
-
-at::Tensor SelfAttention::project_packed(const at::Tensor& tokens) const {
-  at::Tensor bias;
-  if (query_->bias.defined()) bias = at::cat({query_->bias, key_->bias, value_->bias});
-  return query_->packed().forward(tokens, {query_->weight, key_->weight, value_->weight}, bias);
 }
 
 }  // namespace musicldm::nn

@@ -1,4 +1,4 @@
-// Self-attention, shared by the UNet, the VAE and the text networks.
+// Self-attention, shared by the UNet, the VAE and the networks of CLAP.
 #pragma once
 
 #include "nn/layers.h"
@@ -13,6 +13,11 @@ struct AttentionOptions {
 // Attention over queries, keys and values side by side: [B, N, 3W] -> heads side by side [B, N, W].
 at::Tensor attend(const at::Tensor& projections, int64_t heads, const AttentionOptions& options);
 
+// Queries, keys and values side by side: [..., C] -> [..., 3 W], in one product where weights are
+// packed.
+at::Tensor project_together(const Linear& query, const Linear& key, const Linear& value,
+                            const at::Tensor& tokens);
+
 class SelfAttention {
  public:
   SelfAttention(std::shared_ptr<Linear> query, std::shared_ptr<Linear> key,
@@ -24,8 +29,6 @@ class SelfAttention {
   at::Tensor forward(const at::Tensor& tokens, const at::Tensor& mask = {}) const;
 
  private:
-  at::Tensor project_packed(const at::Tensor& tokens) const;  // [B, N, 3W]
-
   std::shared_ptr<Linear> query_;
   std::shared_ptr<Linear> key_;
   std::shared_ptr<Linear> value_;

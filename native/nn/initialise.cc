@@ -39,6 +39,13 @@ void Embedding::initialise(const at::Generator& generator) {
   weight.select(0, padding_index_).zero_();
 }
 
+void BatchNorm::initialise(const at::Generator& generator) {
+  Layer::initialise(generator);
+  draw(running_mean, {Init::Kind::kConstant, 0}, generator);
+  draw(running_var, {Init::Kind::kConstant, 1}, generator);
+  draw(num_batches_tracked, {Init::Kind::kConstant, 0}, generator);
+}
+
 void initialise(torch::nn::Module& root, uint64_t seed) {
   const auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   root.apply([&](torch::nn::Module& module) {

@@ -1,5 +1,6 @@
 #include "nn/layers.h"
 
+#include <ATen/ops/batch_norm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv1d.h>
@@ -22,6 +23,7 @@
 #include "nn/packed_conv2d.h"
 #include "nn/packed_linear.h"
 #include "nn/packed_norm.h"
+#include "nn/slots.h"
 
 namespace musicldm::nn {
 
@@ -70,6 +72,11 @@ at::Tensor Linear::forward(const at::Tensor& x, const at::Tensor& residual) cons
   return residual.defined() ? y.add_(residual) : y;
 }
 
+at::Tensor Linear::forward_gelu(const at::Tensor& x) const {
+  if (runs_packed({x, weight, bias})) return packed().forward_gelu(x, weight, bias);
+  return at::gelu(forward(x));
+}
+
 at::Tensor Linear::forward_gated(const at::Tensor& x) const {
   if (runs_packed({x, weight, bias}) && PackedLinear::can_gate(weight)) {
     return packed().forward_gated(x, weight, bias);
@@ -116,9 +123,38 @@ kernels::GroupNormTask GroupNorm::task() const {
           .bias = bias.const_data_ptr<float>()};
 }
 
+BatchNorm::BatchNorm(int64_t channels, double eps, double momentum)
+    : eps_(eps), momentum_(momentum) {
+  declare(channels, channels);
+  weight_init = constant(1);
+  bias_init = constant(0);
+  const auto meta = at::TensorOptions(at::kMeta);
+  running_mean = register_buffer("running_mean", at::empty({channels}, meta.dtype(at::kFloat)));
+  running_var = register_buffer("running_var", at::empty({channels}, meta.dtype(at::kFloat)));
+  num_batches_tracked =
+      register_buffer("num_batches_tracked", at::empty({}, meta.dtype(at::kLong)));
+}
+
+at::Tensor BatchNorm::forward(const at::Tensor& x) {
+  if (!is_training()) {
+    return at::batch_norm(x, weight, bias, running_mean, running_var, false, momentum_, eps_,
+                          false);
+  }
+  // What the buffers hold may be shared with others: it is replaced, not written to.
+  const at::Tensor mean = running_mean.clone();
+  const at::Tensor variance = running_var.clone();
+  const at::Tensor y =
+      at::batch_norm(x, weight, bias, mean, variance, true, momentum_, eps_, false);
+  fill_slot(running_mean, mean);
+  fill_slot(running_var, variance);
+  fill_slot(num_batches_tracked, num_batches_tracked + 1);
+  return y;
+}
+
 Conv2d::Conv2d(const Conv2dOptions& options) : options_(options) {
   const auto& o = options_;
-  declare({o.out_channels, o.in_channels, o.kernel, o.kernel}, o.out_channels);
+  const auto bias_shape = o.with_bias ? at::IntArrayRef(o.out_channels) : at::IntArrayRef();
+  declare({o.out_channels, o.in_channels, o.kernel, o.kernel}, bias_shape);
   weight_init = bias_init = default_uniform(o.in_channels * o.kernel * o.kernel);
 }
 

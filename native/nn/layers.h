@@ -64,6 +64,8 @@ class Linear : public Layer {
   Linear(int64_t in_features, int64_t out_features, bool with_bias = true);
   // [..., in] -> [..., out], to which `residual` is added where there is one.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& residual = {}) const;
+  // Exact GELU of the outputs.
+  at::Tensor forward_gelu(const at::Tensor& x) const;
   // The first half of the outputs times exact GELU of the second: [..., in] -> [..., out / 2].
   at::Tensor forward_gated(const at::Tensor& x) const;
   void drop_packed() override;
@@ -104,6 +106,23 @@ class GroupNorm : public Layer {
   double eps_;
 };
 
+// Over all axes but the second, of [N, C] or [B, C, ...]. In training the batch's own moments
+// count, and the running ones follow them.
+class BatchNorm : public Layer {
+ public:
+  explicit BatchNorm(int64_t channels, double eps = 1e-5, double momentum = 0.1);
+  at::Tensor forward(const at::Tensor& x);
+  void initialise(const at::Generator& generator) override;
+
+  at::Tensor running_mean;
+  at::Tensor running_var;
+  at::Tensor num_batches_tracked;  // [] i64
+
+ private:
+  double eps_;
+  double momentum_;
+};
+
 // Zero padding of a Conv2d, by side. Time is H.
 struct Padding2d {
   int64_t top = 0, bottom = 0, left = 0, right = 0;
@@ -116,6 +135,7 @@ struct Conv2dOptions {
   int64_t kernel = 1;
   int64_t stride = 1;
   Padding2d padding = {};
+  bool with_bias = true;
 };
 
 class Conv2d : public Layer {

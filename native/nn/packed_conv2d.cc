@@ -58,6 +58,12 @@ int64_t output_size(int64_t padded, const Conv2dOptions& options) {
   return (padded - options.kernel) / options.stride + 1;
 }
 
+// Of what is defined.
+at::Tensor sum(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.defined() || !b.defined()) return a.defined() ? a.contiguous() : b;
+  return (a + b).contiguous();
+}
+
 at::Tensor channels_last(const at::Tensor& x) {
   return x.defined() ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
 }
@@ -95,8 +101,7 @@ at::Tensor forward_packed(const Conv2d& layer, const at::Tensor& x, const Fusion
     map.shift = norm.data() + map.batch * map.channels();
   }
   if (fusion.silu) map.activation = kernels::Activation::kSilu;
-  const at::Tensor bias =
-      fusion.shift.defined() ? (fusion.shift + layer.bias).contiguous() : layer.bias;
+  const at::Tensor bias = sum(fusion.shift, layer.bias);
   at::Tensor out = at::empty({shape.batch, shape.out_channels, shape.height, shape.width},
                              x.options(), at::MemoryFormat::ChannelsLast);
   const kernels::ConvAlgorithm algorithm =
@@ -107,7 +112,7 @@ at::Tensor forward_packed(const Conv2d& layer, const at::Tensor& x, const Fusion
                        .height = shape.height,
                        .width = shape.width,
                        .channels = shape.out_channels,
-                       .bias = bias.const_data_ptr<float>(),
+                       .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
                        .bias_stride = fusion.shift.defined() ? shape.out_channels : 0,
                        .residual = residual.defined() ? residual.const_data_ptr<float>() : nullptr},
                       algorithm);

@@ -62,6 +62,18 @@ at::Tensor PackedLinear::forward(const at::Tensor& x, const std::vector<at::Tens
   return out;
 }
 
+at::Tensor PackedLinear::forward_gelu(const at::Tensor& x, const at::Tensor& weight,
+                                      const at::Tensor& bias) {
+  pack({weight}, false);
+  const at::Tensor rows = x.contiguous();
+  at::Tensor out = empty_like(x, weight.size(0));
+  kernels::GemmTask task = product(rows, packed_, weight.size(0), out);
+  if (bias.defined()) task.epilogue.bias = bias.const_data_ptr<float>();
+  task.epilogue.activation = kernels::Activation::kGelu;
+  kernels::run_product(kernels::kernels(), task);
+  return out;
+}
+
 bool PackedLinear::can_gate(const at::Tensor& weight) {
   return weight.size(0) % kernels::kernels().panel == 0;
 }

@@ -15,6 +15,9 @@ class PackedLinear {
   at::Tensor forward(const at::Tensor& x, const std::vector<at::Tensor>& weights,
                      const at::Tensor& bias, const at::Tensor& residual = {});
 
+  // Exact GELU of the product with one weight.
+  at::Tensor forward_gelu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
   // The first half of the product times exact GELU of its second half: [..., in] -> [..., out / 2].
   at::Tensor forward_gated(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 

@@ -3,7 +3,7 @@ import { call } from "../../lib/runtime/native.js";
 import type { NativeReference, NativeTensor } from "../../lib/runtime/native.js";
 import { Tensor } from "../../lib/tensor/tensor.js";
 
-/** A block of the UNet on its own, by the names of its ops. */
+/** A block of a network on its own, by the names of its ops. */
 export class Block extends Module {
   readonly #op: string;
 
@@ -12,9 +12,14 @@ export class Block extends Module {
     this.#op = op;
   }
 
+  /** A block of the UNet. */
   static async create(name: string, ...args: readonly unknown[]): Promise<Block> {
-    const reference = await call<NativeReference>(`unet.create_${name}`, args);
-    return new Block(reference, `unet.${name}`);
+    return Block.of("unet", name, ...args);
+  }
+
+  static async of(stem: string, name: string, ...args: readonly unknown[]): Promise<Block> {
+    const reference = await call<NativeReference>(`${stem}.create_${name}`, args);
+    return new Block(reference, `${stem}.${name}`);
   }
 
   async forward(...args: readonly unknown[]): Promise<Tensor> {

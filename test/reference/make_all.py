@@ -19,6 +19,7 @@ GROUPS = (
     "text",
     "text_families",
     "text_tokenizers",
+    "audio_towers",
     "mels",
     "resample",
     "spectra",

@@ -87,6 +87,7 @@ inline void write(const GemmTask& task, int64_t row, int64_t column, Vec value) 
   if (epilogue.accumulate) value += load_part(c, left);
   if (epilogue.activation == Activation::kSilu) value = silu(value);
   if (epilogue.activation == Activation::kLeakyRelu) value = leaky(value, epilogue.slope);
+  if (epilogue.activation == Activation::kGelu) value = gelu(value);
   store_part(c, value, left);
 }
 
@@ -138,6 +139,16 @@ template <int Rows, int Vectors>
            [&](Vec& value, int r, int v) { store(c + r * task.c_stride + v * kLanes, value); });
 }
 
+// Of a tile in memory, because unrolled it would be as long as all else.
+[[gnu::noinline]] inline void apply_gelu(float* c, int64_t stride, int64_t rows, int64_t vectors) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t v = 0; v < vectors; ++v) {
+      float* const at = c + r * stride + v * kLanes;
+      store(at, gelu(load(at)));
+    }
+  }
+}
+
 template <int Rows, int Vectors>
 void multiply_rows(const GemmTask& task, int64_t row, int64_t column, Ahead ahead) {
   // Not `= {}`, for which GCC clears memory that is then not used.
@@ -147,9 +158,11 @@ void multiply_rows(const GemmTask& task, int64_t row, int64_t column, Ahead ahea
   const float* const b = task.b + column * task.taps * task.depth;
   multiply(task, a, b, ahead, tile);
   const Activation activation = task.epilogue.activation;
-  const bool simple = activation == Activation::kNone || activation == Activation::kLeakyRelu;
-  if (simple && task.columns - column >= Vectors * kLanes) {
+  const bool is_whole = activation != Activation::kSilu && activation != Activation::kGatedGelu;
+  if (is_whole && task.columns - column >= Vectors * kLanes) {
     write_whole(task, row, column, tile);
+    if (activation != Activation::kGelu) return;
+    apply_gelu(task.c + row * task.c_stride + column, task.c_stride, Rows, Vectors);
     return;
   }
   if constexpr (Vectors == 2) {

@@ -75,7 +75,9 @@ inline Vec inverse(Vec x) {
 #ifdef __AVX512F__
   // Division of wide vectors takes as long as all else here: an estimate to 14 bits, and one step
   // of Newton's iteration.
-  const auto estimate = reinterpret_cast<Vec>(_mm512_rcp14_ps(reinterpret_cast<__m512>(x)));
+  // The masked form, with every lane, leaves GCC 12 nothing to call uninitialised.
+  const auto wide = reinterpret_cast<__m512>(x);
+  const auto estimate = reinterpret_cast<Vec>(_mm512_mask_rcp14_ps(wide, 0xFFFF, wide));
   return estimate * (2.0F - x * estimate);
 #else
   return 1.0F / x;

@@ -6,7 +6,7 @@
 
 namespace musicldm::kernels {
 
-enum class Activation { kNone, kSilu, kLeakyRelu, kGatedGelu };
+enum class Activation { kNone, kSilu, kLeakyRelu, kGelu, kGatedGelu };
 
 // What happens to a product on its way to memory, in this order: factor, bias, residual,
 // activation. kGatedGelu expects panels whose first half of columns is gated by the second through
