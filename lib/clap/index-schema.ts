@@ -18,7 +18,9 @@ export async function createTables(
   transaction: Transaction,
   { embeddingSize, fingerprint }: IndexModel,
 ): Promise<void> {
-  const found = await transaction.query("SELECT 1 FROM duckdb_tables() LIMIT 1");
+  const found = await transaction.query(
+    "SELECT 1 FROM duckdb_tables() WHERE database_name = current_database() LIMIT 1",
+  );
   if (found.length > 0) return;
   for (const sql of tables(embeddingSize)) await transaction.query(sql);
   await transaction.append("properties", [
@@ -31,7 +33,8 @@ export async function createTables(
 /** Read which model made an index. Errors: `E_CONFIG` where the file is none. */
 export async function readProperties(database: IndexDatabase): Promise<IndexModel> {
   const sql = `SELECT count(*)::INTEGER AS count FROM duckdb_tables()
-    WHERE table_name IN ('properties', 'files', 'embeddings')`;
+    WHERE database_name = current_database()
+      AND table_name IN ('properties', 'files', 'embeddings')`;
   const [tables] = await database.read(sql);
   const rows = tables?.["count"] === 3 ? await database.read("FROM properties") : [];
   const properties = new Map(rows.map(({ key, value }) => [key, value]));
