@@ -90,6 +90,13 @@ for (const [title, bytes, reason] of refused) {
   });
 }
 
+test.serial("sizes of 64 bits are read", async (t) => {
+  await writeFile(path, zipBytes([body, { ...storage, ...wide(32n) }]));
+  using checkpoint = await Checkpoint.open(path);
+  using tensor = await checkpoint.tensor("x");
+  t.deepEqual(tensor.shape, [2, 4]);
+});
+
 /** Open the file and take each tensor; say what became of it. */
 async function outcome(bytes: Buffer): Promise<string> {
   await writeFile(path, bytes);

@@ -10,6 +10,7 @@ import {
 } from "../lib/checkpoint/index.js";
 import type { TorchDict, TorchValue } from "../lib/checkpoint/index.js";
 import { memory } from "../lib/runtime/native.js";
+import { cli } from "./helpers/cli.js";
 
 const goldens = "test/goldens/torch";
 const start = memory();
@@ -154,6 +155,12 @@ test.serial("inspect describes a torch file without loading it", async (t) => {
   const [component] = report.components;
   t.is(component?.metadata["epoch"], "15");
   t.is(component?.dtypes["F32"]?.tensors, 6);
+});
+
+test.serial("the command line describes a torch file", async (t) => {
+  const { code, stdout, stderr } = await cli(["inspect", `${goldens}/laion.pt`, "--tensors"]);
+  t.is(code, 0, stderr);
+  t.regex(stdout.toString(), /8 tensors.*metadata epoch = 15.*0\.weight F32 \[2, 3\]/s);
 });
 
 test.serial("torch files open together with others, as shards of one model", async (t) => {

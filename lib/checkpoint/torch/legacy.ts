@@ -1,4 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
+import { inBatches } from "./batches.js";
 import type { TorchFileContent } from "./content.js";
 import type { ReadContext } from "./context.js";
 import { PickleInput, readAt } from "./input.js";
@@ -9,9 +10,6 @@ import type { TorchDict, TorchStorage, TorchValue } from "./values.js";
 const magicNumber = 0x1950a86a20f9469cfc6cn;
 const protocolVersion = 1001;
 const countBytes = 8;
-
-/** Reads in flight while the element counts are checked. */
-const batch = 64;
 
 /**
  * Read what torch.save wrote before version 1.6, and still does on request: five pickles (magic
@@ -79,13 +77,9 @@ async function placeStorages(
     places.set(storage.key, position + countBytes);
     position += countBytes + storageBytes(storage);
   }
-  for (let first = 0; first < storages.length; first += batch) {
-    await Promise.all(
-      storages.slice(first, first + batch).map((storage) => {
-        return checkCount(file, (places.get(storage.key) ?? 0) - countBytes, storage, context);
-      }),
-    );
-  }
+  await inBatches(storages, (storage) =>
+    checkCount(file, (places.get(storage.key) ?? 0) - countBytes, storage, context),
+  );
   return places;
 }
 

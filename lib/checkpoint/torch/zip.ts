@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { fromRandomAccessReaderPromise, RandomAccessReader } from "yauzl";
 import type { Entry, ZipFile } from "yauzl";
 import { MusicLDMError } from "../../runtime/errors.js";
+import { inBatches } from "./batches.js";
 import type { ReadContext } from "./context.js";
 import type { TorchFileContent } from "./content.js";
 import { PickleInput, readAt } from "./input.js";
@@ -36,13 +37,13 @@ export async function readZip(
   const input = new PickleInput(file, start, start + length, context);
   const root = await unpickle(input, context, storages.load, signal);
   const places = new Map<string, number>();
-  for (const storage of storages.all) {
+  await inBatches([...storages.all], async (storage) => {
     const region = await archive.region(`data/${storage.key}`);
     places.set(storage.key, region.start);
-    if (region.length === storageBytes(storage)) continue;
+    if (region.length === storageBytes(storage)) return;
     const what = `${storageBytes(storage)} bytes`;
     throw context.fault(what, `storage ${storage.key}`, region.length);
-  }
+  });
   archive.checkOverlaps();
   return { root, places };
 }
