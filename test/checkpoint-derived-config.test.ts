@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import test from "ava";
+import { parseClapText } from "../lib/checkpoint/config/clap-text.js";
 import { clapConfig, isPann } from "../lib/checkpoint/convert/clap-config.js";
 import { movedShapes } from "../lib/checkpoint/convert/moves.js";
 import { unetConfig, vocoderConfig } from "../lib/checkpoint/convert/network-config.js";
@@ -87,6 +88,9 @@ test("the kinds of PANN and of text tower are told apart", (t) => {
     heads: 8,
     layers: 12,
   });
+  for (const { text_config: text } of [bert, bart, clip]) {
+    t.deepEqual(parseClapText(text, "f").unknownKeys, []);
+  }
 });
 
 /** The tensors of a generator from which its configuration is read. */

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,8 +108,23 @@ test.serial("an output that is there stays, unless forced", async (t) => {
   await refuses(t, { input: output }, "E_ARGUMENT", "laion");
 });
 
-test.serial("a device without space leaves nothing", async (t) => {
-  await refuses(t, { output: "/dev/full/model" }, "E_IO");
+test.serial("a full disk leaves nothing", async (t) => {
+  const disk = join(root, "disk");
+  await mkdir(disk);
+  const mount = spawnSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]);
+  if (mount.status !== 0) return t.pass("mounting needs privileges");
+  try {
+    const probe = await writeFile(join(disk, "probe"), new Uint8Array(2 ** 18)).catch(() => null);
+    if (probe === undefined) return t.pass("this kernel does not bound a tmpfs");
+    await rm(join(disk, "probe"));
+    await refuses(t, { output: join(disk, "model") }, "E_IO");
+    t.deepEqual(await readdir(disk), []);
+  } finally {
+    spawnSync("umount", [disk]);
+  }
+});
+
+test.serial("a file where a folder should be", async (t) => {
   await refuses(t, { output: join(input, "model") }, "E_IO");
 });
 
