@@ -126,9 +126,32 @@ test.serial("HiFi-GAN: folded as torch folds it, and back bit for bit", async (t
     const mine = content.tensors[name];
     if (mine && name !== "mean") await assertClose(t, [mine, tensor], 1e-6, name);
   }
-  const back = join(root, "g_back");
+  const back = join(root, "g_back.safetensors");
   await convertCheckpoint({ input: output, output: back, to: "hifigan" });
   await assertSameTensors(t, back, original);
+});
+
+test.serial("files of torch.save convert as the safetensors files do", async (t) => {
+  const output = join(root, "from-pt");
+  const input = "test/goldens/conversion-laion.pt";
+  const { dropped } = await convertCheckpoint({ input, output, settings: clap });
+  t.deepEqual([...dropped].sort(), ["epoch", "name", "optimizer"]);
+  const [stem, wanted] = ["model.safetensors", join(root, "clap-unfused", "model.safetensors")];
+  await assertSameTensors(t, join(output, stem), wanted);
+  const vocoder = join(root, "vocoder-from-pt");
+  await convertCheckpoint({ input: "test/goldens/conversion-hifigan.pt", output: vocoder });
+  await assertSameTensors(t, join(vocoder, stem), join(root, "vocoder", stem));
+});
+
+test.serial("original layouts are written as files of torch.save", async (t) => {
+  const back = join(root, "back.pt");
+  await convertCheckpoint({ input: join(root, "clap-unfused"), output: back, to: "laion" });
+  const content = await readFile(back);
+  t.is(content.subarray(0, 2).toString(), "PK");
+  const again = join(root, "again");
+  await convertCheckpoint({ input: back, output: again, settings: clap });
+  const stem = "model.safetensors";
+  await assertSameTensors(t, join(again, stem), join(root, "clap-unfused", stem));
 });
 
 test.serial("a weight changed after folding is taken apart anew", async (t) => {
@@ -141,7 +164,7 @@ test.serial("a weight changed after folding is taken apart anew", async (t) => {
   if (!weight) return t.fail();
   using doubled = await weight.mul(2);
   await writeSafetensors(file, { ...content.tensors, "conv_post.weight": doubled });
-  const output = join(root, "changed-g");
+  const output = join(root, "changed-g.safetensors");
   await convertCheckpoint({ input: folder, output, to: "hifigan" });
   using back = await readSafetensors(output);
   const direction = back.tensors["conv_post.weight_v"];

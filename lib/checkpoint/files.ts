@@ -132,7 +132,7 @@ async function otherWeights(folder: string): Promise<string | null> {
   if (variant !== undefined) return `${variant} is there: pass its variant`;
   const pickle = names.find((name) => /\.(bin|pt|pth|ckpt)$/.test(name));
   if (pickle === undefined) return null;
-  return `only ${pickle} is there: convert it to this layout first`;
+  return `only ${pickle} is there: convert it to this layout first (musicldm convert)`;
 }
 
 /** Open the weights of a component. Errors: `E_IO`, `E_CHECKPOINT`. */

@@ -37,7 +37,7 @@ Tokenizers are not in checkpoints: --tokenizer copies the files of a folder.
 
 Examples:
   $ musicldm convert 630k-audioset-best.pt ./clap --tokenizer ./roberta-base
-  $ musicldm convert ./clap back.safetensors --to laion
+  $ musicldm convert ./clap back.pt --to laion
   $ musicldm convert musicldm.ckpt ./musicldm --tokenizer ./roberta-base --ema
   $ musicldm convert audioldm-s-full.ckpt ./audioldm --pipeline audioldm --dtype float16
   $ musicldm convert g_02500000 ./vocoder --set 'vocoder.upsample_rates=[8,8,2,2]'`;
@@ -49,7 +49,7 @@ export function addConvert(program: Command, session: Session): void {
     .summary("turn published checkpoints into model folders, or back")
     .description("Convert a checkpoint to the layout of Hugging Face, or back, without loss.")
     .argument("<in>", "a checkpoint file, or a folder in the layout of Hugging Face")
-    .argument("<out>", "a folder; with --to laion, ldm or hifigan a file")
+    .argument("<out>", "a folder; with --to laion, ldm or hifigan a file (.pt or .safetensors)")
     .addOption(new Option("--to <layout>", "layout to write").choices(targetNames))
     .option("--tokenizer <folder>", "copy the tokenizer's files from there")
     .addOption(new Option("--dtype <dtype>", "of the weights").choices(convertedDtypes))

@@ -14,6 +14,7 @@ import types
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders import single_file_utils
@@ -203,6 +204,19 @@ def make_clap():
         compare_clap(ours, theirs, fusion)
         tensors = both(ours.state_dict(), theirs.state_dict())
         write(f"conversion-clap-{name}", tensors, {"fusion": fusion})
+        if not fusion:
+            save_as_trained("conversion-laion.pt", ours.state_dict())
+
+
+def save_as_trained(name, state):
+    """Save a state dict as laion_clap's training does, with numpy numbers in the optimiser."""
+    content = {
+        "epoch": 15,
+        "name": "tiny",
+        "state_dict": {f"module.{key}": value for key, value in state.items()},
+        "optimizer": {"state": {0: {"exp_avg": torch.zeros(2)}}, "lr": numpy.float64(1e-4)},
+    }
+    torch.save(content, GOLDENS / name)
 
 
 UNET = {"widths": [4, 4, 8], "attends": [False, True, True], "layers": 1, "film": WIDTH}
@@ -276,6 +290,8 @@ def make_vocoder():
     ours = randomise(original.Generator(**GENERATOR), 9300)
     before = {key: value.clone() for key, value in ours.state_dict().items()}
     write("conversion-hifigan", both(before, published_vocoder(ours, GENERATOR)), GENERATOR)
+    legacy = {"_use_new_zipfile_serialization": False}
+    torch.save({"generator": before}, GOLDENS / "conversion-hifigan.pt", **legacy)
 
 
 def make_ldm():

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import type { CallOptions } from "../../runtime/abort.js";
 import { expected, toMusicLDMError } from "../../runtime/errors.js";
 import { Checkpoint } from "../checkpoint.js";
 import { findWeights, isFile, openWeights, readJson } from "../files.js";
@@ -18,7 +19,7 @@ export interface Source {
   readonly checkpoint: Checkpoint;
   /** Stored name by plain name. */
   readonly stored: ReadonlyMap<string, string>;
-  /** Stored names beside the weights, such as those of an optimiser. */
+  /** Names of what lies beside the weights, such as an optimiser's state. */
   readonly outside: readonly string[];
   /** The `config.json` beside the weights of a published folder. */
   readonly config: Json | null;
@@ -71,12 +72,16 @@ export function detectLayout(names: readonly string[], path: string): Found {
   throw expected("E_CHECKPOINT", what, path, `${names.length} tensors: ${sample}`, { file: path });
 }
 
-/** Open what is to be converted. Errors: `E_IO`, `E_CHECKPOINT`, `E_CONFIG` (no JSON). */
-export async function openInput(path: string): Promise<Input> {
+/**
+ * Open what is to be converted: a safetensors file, a file of `torch.save` or a folder.
+ *
+ * Errors: `E_IO`, `E_CHECKPOINT`, `E_CONFIG` (no JSON), `E_ABORTED`.
+ */
+export async function openInput(path: string, options: CallOptions = {}): Promise<Input> {
   const status = await stat(path).catch((error: unknown) => {
     throw toMusicLDMError(error);
   });
-  if (!status.isDirectory()) return openOne(path, await Checkpoint.open(path), null);
+  if (!status.isDirectory()) return openOne(path, await Checkpoint.open(path, options), null);
   if (await isFile(join(path, indexName))) return openPipeline(path);
   const { checkpoint, config } = await openComponent(path, ["model", "diffusion_pytorch_model"]);
   return openOne(path, checkpoint, config);
@@ -87,7 +92,8 @@ function openOne(path: string, checkpoint: Checkpoint, config: Json | null): Inp
   try {
     const { stored, outside } = unwrap(checkpoint.entries.map(({ name }) => name));
     const found = detectLayout([...stored.keys()], path);
-    const sources = { main: { checkpoint, stored, outside, config } };
+    const beside = [...outside, ...[...checkpoint.extras().keys()].map(String)];
+    const sources = { main: { checkpoint, stored, outside: beside, config } };
     return { path, ...found, isFolder: config !== null, sources, [Symbol.dispose]: release };
   } catch (error) {
     release();
@@ -127,6 +133,6 @@ async function openComponent(
     if ("paths" in weights)
       return { checkpoint: await openWeights(weights), config: config as Json };
   }
-  const what = `safetensors weights in ${basename(folder)}`;
+  const what = `weights in ${basename(folder)}`;
   throw expected("E_CHECKPOINT", what, "folder", folder, { folder });
 }

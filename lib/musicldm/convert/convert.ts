@@ -1,5 +1,4 @@
-import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { openInput } from "../../checkpoint/convert/source.js";
 import type { Input } from "../../checkpoint/convert/source.js";
 import type { Part } from "../../checkpoint/convert/part.js";
@@ -29,7 +28,7 @@ const originals = { clap: "laion", pipeline: "ldm", vocoder: "hifigan" } as cons
 export async function convertCheckpoint(options: ConvertOptions): Promise<ConvertResult> {
   checkOptions(options);
   throwIfAborted(options.signal);
-  using input = await openInput(options.input);
+  using input = await openInput(options.input, { signal: options.signal });
   const to = chooseTarget(input, options.to);
   const output = resolve(options.output);
   const { pipeline = "musicldm", weights = "raw" } = options;
@@ -45,7 +44,7 @@ export async function convertCheckpoint(options: ConvertOptions): Promise<Conver
     layout: input.layout,
     kind: input.kind,
     to,
-    ...(await totals(output, parts)),
+    ...totals(parts),
     ...leftOver(plan, options.keep ?? true, direction),
     notices,
   };
@@ -134,34 +133,13 @@ async function back({ input, plan, output, options }: Job): Promise<Outcome> {
   return { parts: await restore(output, plan.parts, input, options), notices: [] };
 }
 
-async function totals(
-  output: string,
+function totals(
   parts: readonly ConvertedPart[],
-): Promise<Pick<ConvertResult, "parts" | "tensors" | "elements" | "bytes">> {
-  const sum = (key: "tensors" | "elements"): number =>
+): Pick<ConvertResult, "parts" | "tensors" | "elements" | "bytes"> {
+  const sum = (key: "tensors" | "elements" | "bytes"): number =>
     parts.reduce((all, part) => all + part[key], 0);
-  const files = (await stat(output)).isFile()
-    ? [output]
-    : weightPaths.map((path) => join(output, path));
-  const sizes = await Promise.all(
-    files.map((file) =>
-      stat(file).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
-  const bytes = sizes.reduce((all, size) => all + size, 0);
-  return { parts, tensors: sum("tensors"), elements: sum("elements"), bytes };
+  return { parts, tensors: sum("tensors"), elements: sum("elements"), bytes: sum("bytes") };
 }
-
-const weightPaths = [
-  "model.safetensors",
-  "text_encoder/model.safetensors",
-  "unet/diffusion_pytorch_model.safetensors",
-  "vae/diffusion_pytorch_model.safetensors",
-  "vocoder/model.safetensors",
-];
 
 /** What was taken along without a place, and what was left behind. */
 function leftOver(

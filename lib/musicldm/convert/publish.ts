@@ -139,13 +139,19 @@ async function writePart(
   }
 }
 
-/** How many tensors and elements there are. */
+const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int64: 8, bool: 1 } as const;
+
+/** How many tensors, elements and bytes there are. */
 export function count(
   tensors: Readonly<Record<string, Tensor>>,
-): Pick<ConvertedPart, "tensors" | "elements"> {
-  const shapes = Object.values(tensors).map(({ shape }) => shape);
-  const sizes = shapes.map((shape) => shape.reduce((product, size) => product * size, 1));
-  return { tensors: shapes.length, elements: sizes.reduce((sum, size) => sum + size, 0) };
+): Pick<ConvertedPart, "tensors" | "elements" | "bytes"> {
+  const sizes = Object.values(tensors).map(({ shape, dtype }) => {
+    const elements = shape.reduce((product, size) => product * size, 1);
+    return { elements, bytes: elements * elementBytes[dtype] };
+  });
+  const sum = (key: "elements" | "bytes"): number =>
+    sizes.reduce((all, each) => all + each[key], 0);
+  return { tensors: sizes.length, elements: sum("elements"), bytes: sum("bytes") };
 }
 
 /** Add what the published classes store beside their weights, where it is not there yet. */

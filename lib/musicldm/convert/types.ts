@@ -53,6 +53,7 @@ export interface ConvertedPart {
   readonly name: string;
   readonly tensors: number;
   readonly elements: number;
+  readonly bytes: number;
   /** The configuration that was written, or null for the original layouts. */
   readonly config: Json | null;
 }
