@@ -104,7 +104,7 @@ function generator(bins: number, kernels: readonly number[], stacks: readonly nu
   return new Shapes(new Map(entries), "f");
 }
 
-test("strides of the published generators follow from their kernels, others from half of them", (t) => {
+test("strides are those of the published generator of the kernels, or half of them", (t) => {
   const music = vocoderConfig(generator(64, [16, 16, 8, 4, 4], [3, 7, 11]), false);
   t.like(music, { upsample_rates: [5, 4, 2, 2, 2], sampling_rate: 16_000 });
   t.deepEqual(music["resblock_kernel_sizes"], [3, 7, 11]);

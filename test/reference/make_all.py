@@ -27,6 +27,7 @@ GROUPS = (
     "pipelines",
     "tensor_ops",
     "conversions",
+    "conversion_names",
     "evaluation_metrics",
     "torch_files",
 )
