@@ -8,12 +8,15 @@ import { Generator } from "../lib/tensor/generator.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import { median } from "./numbers.js";
 import { machine } from "./report.js";
+import type { Timing } from "./stages.js";
+import { stopwatch } from "./stopwatch.js";
 import { printTable } from "./table.js";
 
 interface Flags {
   readonly rows: number;
   readonly dimension: number;
   readonly queries: number;
+  readonly memory?: number;
   readonly keep?: string;
 }
 
@@ -28,14 +31,20 @@ const flags = new Command("bench:index")
   .option("--rows <n>", "embeddings", parseCount, 1_000_000)
   .option("--dimension <n>", "values of an embedding", parseCount, 512)
   .option("--queries <n>", "searches of each kind", parseCount, 9)
+  .option("--memory <mb>", "what the engine may use", parseCount)
   .option("--keep <file>", "where to keep the index; default: a temporary file")
   .parse()
   .opts<Flags>();
 
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
+async function time(work: () => Promise<unknown>): Promise<Timing> {
+  const stop = stopwatch();
   await work();
-  return (performance.now() - start) / 1000;
+  return stop(1);
+}
+
+/** Seconds on the clock, and of all threads. */
+function both({ wallSeconds, cpuSeconds }: Timing, digits = 1): readonly string[] {
+  return [wallSeconds.toFixed(digits), cpuSeconds.toFixed(digits)];
 }
 
 /** Random directions. */
@@ -61,8 +70,8 @@ async function longestPause(work: () => Promise<unknown>): Promise<number> {
   return longest;
 }
 
-async function build(index: EmbeddingIndex, source: Generator): Promise<number> {
-  let total = 0;
+async function build(index: EmbeddingIndex, source: Generator): Promise<Timing> {
+  const total = { wallSeconds: 0, cpuSeconds: 0 };
   for (let start = 0; start < flags.rows; start += block) {
     const embeddings = await directions(Math.min(block, flags.rows - start), source);
     const rows = embeddings.map((embedding, i) => {
@@ -71,7 +80,9 @@ async function build(index: EmbeddingIndex, source: Generator): Promise<number> 
       const file = `${Math.floor(row / fileRows)}.flac`;
       return { file, startSeconds, endSeconds: startSeconds + 10, embedding };
     });
-    total += await seconds(() => index.add(rows));
+    const { wallSeconds, cpuSeconds } = await time(() => index.add(rows));
+    total.wallSeconds += wallSeconds;
+    total.cpuSeconds += cpuSeconds;
   }
   return total;
 }
@@ -81,45 +92,50 @@ async function searchTimes(
   queries: readonly Float32Array[],
   options: Parameters<EmbeddingIndex["search"]>[1],
 ): Promise<readonly string[]> {
-  const times: number[] = [];
-  for (const query of queries) {
-    times.push(1000 * (await seconds(() => index.search(query, options))));
-  }
-  return [median(times), times[0] ?? NaN].map((time) => time.toFixed(0));
+  const times: Timing[] = [];
+  for (const query of queries) times.push(await time(() => index.search(query, options)));
+  return both(
+    {
+      wallSeconds: median(times.map(({ wallSeconds }) => wallSeconds)),
+      cpuSeconds: median(times.map(({ cpuSeconds }) => cpuSeconds)),
+    },
+    3,
+  );
 }
 
 async function main(path: string): Promise<void> {
   const { cpu, cores, load } = machine();
   console.log(`${cpu}, ${cores} cores; load before: ${load.toFixed(2)}`);
-  const model = { embeddingSize: flags.dimension, fingerprint: "bench" };
+  const memoryBytes = flags.memory === undefined ? undefined : 1e6 * flags.memory;
+  const model = { embeddingSize: flags.dimension, fingerprint: "bench", memoryBytes };
   using source = new Generator(1);
   let index = await EmbeddingIndex.open(path, model);
-  const pause = { milliseconds: 0 };
-  let building = 0;
-  pause.milliseconds = await longestPause(async () => {
+  let building = { wallSeconds: NaN, cpuSeconds: NaN };
+  const pause = await longestPause(async () => {
     building = await build(index, source);
   });
-  const closing = await seconds(() => index.close());
+  const closing = await time(() => index.close());
   const { size } = await stat(path);
-  const opening = await seconds(async () => {
+  const opening = await time(async () => {
     index = await EmbeddingIndex.open(path, { ...model, readOnly: true });
   });
   const queries = await directions(flags.queries, source);
+  const first = await time(() => index.search(queries[0] ?? new Float32Array(), {}));
   const search = (options: object) => searchTimes(index, queries, options);
-  printTable(`${flags.rows} rows of ${flags.dimension}`, [
-    ["what", "median", "first"],
-    ["build, s", building.toFixed(1), ""],
-    ["rows a second", (flags.rows / building).toFixed(0), ""],
-    ["longest pause of the event loop, ms", pause.milliseconds.toFixed(0), ""],
-    ["close, s", closing.toFixed(2), ""],
-    ["file, MB", (size / 1e6).toFixed(0), ""],
-    ["open, ms", (1000 * opening).toFixed(0), ""],
-    ["search, 10 hits, ms", ...(await search({}))],
-    ["search, 1000 hits, ms", ...(await search({ limit: 1000 }))],
-    ["search, 1 hit a file, ms", ...(await search({ perFile: 1 }))],
-    ["search, a tenth of the files, ms", ...(await search({ filter: "*7.flac" }))],
-    ["peak resident memory, MB", (process.resourceUsage().maxRSS / 1e3).toFixed(0), ""],
+  printTable(`${flags.rows} rows of ${flags.dimension}: seconds, medians of searches`, [
+    ["what", "on the clock", "of all threads"],
+    ["build", ...both(building)],
+    ["close", ...both(closing, 2)],
+    ["open", ...both(opening, 3)],
+    ["first search", ...both(first, 3)],
+    ["search, 10 hits", ...(await search({}))],
+    ["search, 1000 hits", ...(await search({ limit: 1000 }))],
+    ["search, 1 hit a file", ...(await search({ perFile: 1 }))],
+    ["search, a tenth of the files", ...(await search({ filter: "*7.flac" }))],
   ]);
+  console.log(`\nlongest pause of the event loop while building: ${pause.toFixed(0)} ms`);
+  console.log(`file: ${(size / 1e6).toFixed(0)} MB`);
+  console.log(`peak resident memory: ${(process.resourceUsage().maxRSS / 1e3).toFixed(0)} MB`);
   await index.close();
 }
 

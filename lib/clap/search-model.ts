@@ -1,9 +1,6 @@
-import type { AudioClip } from "../audio/index.js";
+import type { AudioInput } from "../audio/index.js";
 import type { CallOptions } from "../runtime/abort.js";
 import type { IndexModel, IndexSpan } from "./index-input.js";
-
-/** Audio of a file, or samples. */
-export type AudioInput = string | URL | Uint8Array | Float32Array | AudioClip;
 
 /** Windows that cover a clip. */
 export interface Windowing {

@@ -1,9 +1,10 @@
+import type { AudioInput } from "../audio/index.js";
 import { expected } from "../runtime/errors.js";
 import type { EmbeddingIndex, SearchHit } from "./embedding-index.js";
 import { requireSameModel } from "./index-folder.js";
 import { checkSearchOptions } from "./index-input.js";
 import type { IndexSearchOptions } from "./index-input.js";
-import type { AudioInput, SearchModel } from "./search-model.js";
+import type { SearchModel } from "./search-model.js";
 import { windowingOf } from "./windowing.js";
 
 /** What to search for: sounds that a text describes, or that sound like a clip. */

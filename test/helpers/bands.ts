@@ -1,7 +1,8 @@
 import { readAudio } from "../../lib/audio/files.js";
 import { downmix } from "../../lib/audio/pcm.js";
+import type { AudioInput } from "../../lib/audio/index.js";
 import type { IndexSpan } from "../../lib/clap/index-input.js";
-import type { AudioInput, SearchModel, TimelineOptions } from "../../lib/clap/search-model.js";
+import type { SearchModel, TimelineOptions } from "../../lib/clap/search-model.js";
 
 const bands = 24;
 
