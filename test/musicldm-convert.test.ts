@@ -56,8 +56,12 @@ for (const name of ["unfused", "fused"] as const) {
     await convertCheckpoint({ input: original, output: plain, keep: false, settings: clap });
     await assertSameTensors(t, join(plain, "model.safetensors"), wanted);
     const back = join(root, `${name}-back.safetensors`);
-    await convertCheckpoint({ input: folder, output: back, to: "laion" });
+    const { notices } = await convertCheckpoint({ input: folder, output: back, to: "laion" });
     await assertSameTensors(t, back, original);
+    const bare = join(root, `${name}-bare.safetensors`);
+    const other = await convertCheckpoint({ input: plain, output: bare, to: "laion" });
+    t.deepEqual([notices.length, other.notices.length], [0, 1]);
+    t.false((await namesOf(bare)).some((each) => each.includes("tscam_conv")));
   });
 }
 

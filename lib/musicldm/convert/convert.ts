@@ -130,8 +130,14 @@ async function hasStatistics({ layout }: Input, parts: readonly Part[]): Promise
 }
 
 async function back({ input, plan, output, options }: Job): Promise<Outcome> {
-  return { parts: await restore(output, plan.parts, input, options), notices: [] };
+  const parts = await restore(output, plan.parts, input, options);
+  const isBare = plan.parts.some(({ name, plan: { kept } }) => name === "clap" && !kept.length);
+  return { parts, notices: isBare ? [bareNotice] : [] };
 }
+
+const bareNotice =
+  "Nothing of laion_clap's own was kept in the folder (transforms, masks and heads that take no " +
+  "part in embeddings): its program has to load the file with strict=False.";
 
 function totals(
   parts: readonly ConvertedPart[],
