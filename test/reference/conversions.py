@@ -164,9 +164,8 @@ def agree(name, left, right):
 
 
 def compare_clap(ours, theirs, fusion):
-    """Both stacks embed the same mels and the same text."""
-    channels = 4 if fusion else 1
-    mel = 10 * normal(7, 2, channels, 200, 16)
+    """Both stacks embed the same mels and the same text; return what went in and came out."""
+    mel = 10 * normal(7, 2, 4 if fusion else 1, 60, 16)
     branch = ours.audio_branch
     if fusion:
         given = {"mel_fusion": mel, "longer": torch.tensor([True, True])}
@@ -176,11 +175,13 @@ def compare_clap(ours, theirs, fusion):
         audio = branch.forward_features(image)["embedding"]
     longer = torch.ones(2, 1, dtype=torch.bool) if fusion else None
     pooled = theirs.audio_model(mel, is_longer=longer).pooler_output
-    agree("audio", theirs.audio_projection(pooled), ours.audio_projection(audio))
+    audio = ours.audio_projection(audio)
+    agree("audio", theirs.audio_projection(pooled), audio)
     ids = torch.randint(4, 280, (2, 9), generator=generator(8))
     pooled = theirs.text_model(ids).pooler_output
     text = ours.text_projection(ours.text_branch(ids).pooler_output)
     agree("text", theirs.text_projection(pooled), text)
+    return {"input.mel": mel, "input.ids": ids, "output.audio": audio, "output.text": text}
 
 
 def both(ours, theirs):
@@ -196,8 +197,8 @@ def make_clap():
     for name, fusion in (("unfused", None), ("fused", "aff_2d")):
         ours = tiny_laion(fusion, 9000 + len(name))
         theirs = published_clap(ours.state_dict(), fusion)
-        compare_clap(ours, theirs, fusion)
-        tensors = both(ours.state_dict(), theirs.state_dict())
+        tensors = compare_clap(ours, theirs, fusion)
+        tensors |= both(ours.state_dict(), theirs.state_dict())
         write(f"conversion-clap-{name}", tensors, {"fusion": fusion})
         if not fusion:
             save_as_trained("conversion-laion.pt", ours.state_dict())
