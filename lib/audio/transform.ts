@@ -8,7 +8,8 @@ import { Tensor } from "../tensor/tensor.js";
 export interface ResampleOptions extends CallOptions {
   /**
    * `"standard"` is torchaudio's `sinc_interp_hann` with its defaults, which models were trained
-   * with: 6 zero crossings, cut-off at 0.99 of the lower Nyquist frequency, aliases up to -30 dB.
+   * with: 6 zero crossings, cut-off at 0.99 of the lower Nyquist frequency; what lies up to a
+   * quarter above that frequency folds back at -7 to -45 dB.
    * `"high"` is a Kaiser-windowed sinc for files and ears: flat up to 0.95 of the lower Nyquist
    * frequency, aliases below -120 dB. Default `"standard"`.
    */
