@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { readSafetensors } from "../lib/checkpoint/index.js";
+import type { Timing } from "./stages.js";
 
 const script = join(dirname(fileURLToPath(import.meta.url)), "clap_text.py");
 
@@ -38,9 +39,9 @@ export class ClapTextPeer implements AsyncDisposable {
     return peer;
   }
 
-  /** Embed all texts once; seconds. */
-  async time(): Promise<number> {
-    return (await this.#ask({ do: "embed" })).seconds;
+  /** Embed all texts once. */
+  async time(): Promise<Timing> {
+    return this.#ask({ do: "embed" });
   }
 
   /** The last embeddings, unit norm, row after row. */
@@ -59,10 +60,10 @@ export class ClapTextPeer implements AsyncDisposable {
     await once(this.#child, "exit");
   }
 
-  async #ask(request: object): Promise<{ readonly seconds: number }> {
+  async #ask(request: object): Promise<Timing> {
     this.#child.stdin.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await this.#replies.next();
     if (done === true) throw new Error("Expected a reply but transformers ended");
-    return JSON.parse(value) as { readonly seconds: number };
+    return JSON.parse(value) as Timing;
   }
 }

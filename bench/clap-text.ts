@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
 import { parseCount } from "../lib/cli/parse.js";
 import type { TextEncoder } from "../lib/clap/text-encoder.js";
@@ -12,7 +13,12 @@ import { captions } from "./captions.js";
 import { openCaptionEncoder, writeCaptionModel } from "./clap-text-model.js";
 import { ClapTextPeer } from "./clap-text-peer.js";
 import { median, relativeDistance } from "./numbers.js";
+import type { Timing } from "./stages.js";
+import { stopwatch } from "./stopwatch.js";
 import { printTable } from "./table.js";
+
+/** Lets the threads of the last parallel region come to rest. */
+const pauseMilliseconds = 100;
 
 interface Flags {
   readonly texts: number;
@@ -38,24 +44,38 @@ const program = new Command("bench:clap-text")
   )
   .option("--json", "print one JSON document");
 
-/** Seconds of one embedding of all texts. */
+/** One embedding of all texts; medians of the rounds. */
 interface Result {
   readonly texts: number;
   readonly threads: number;
   readonly packing: Packing;
-  readonly seconds: number;
-  readonly eagerSeconds?: number;
-  /** Eager over ours, median of the rounds. */
-  readonly ratio?: number;
+  readonly ours: Timing;
+  readonly eager?: Timing;
+  /** Eager over ours. */
+  readonly ratio?: Timing;
   /** Relative norm of the embeddings. */
   readonly distance?: number;
 }
 
-async function timeOurs(encoder: TextEncoder, texts: readonly string[]): Promise<number> {
-  const start = process.hrtime.bigint();
+async function timeOurs(encoder: TextEncoder, texts: readonly string[]): Promise<Timing> {
+  const elapsed = stopwatch();
   using encoding = await encoder.encode(texts);
   void encoding;
-  return Number(process.hrtime.bigint() - start) / 1e9;
+  return elapsed(1);
+}
+
+function medianOf(timings: readonly Timing[]): Timing {
+  return {
+    wallSeconds: median(timings.map(({ wallSeconds }) => wallSeconds)),
+    cpuSeconds: median(timings.map(({ cpuSeconds }) => cpuSeconds)),
+  };
+}
+
+function ratioOf(eager: Timing, ours: Timing): Timing {
+  return {
+    wallSeconds: eager.wallSeconds / ours.wallSeconds,
+    cpuSeconds: eager.cpuSeconds / ours.cpuSeconds,
+  };
 }
 
 async function bench(flags: Flags, folder: string, threads: number): Promise<Result> {
@@ -68,31 +88,37 @@ async function bench(flags: Flags, folder: string, threads: number): Promise<Res
     : undefined;
   await timeOurs(encoder, texts);
   await peer?.time();
-  const [ours, theirs]: [number[], number[]] = [[], []];
+  const [ours, theirs, ratios]: [Timing[], Timing[], Timing[]] = [[], [], []];
   for (let round = 0; round < flags.rounds; round += 1) {
-    ours.push(await timeOurs(encoder, texts));
-    if (peer) theirs.push(await peer.time());
+    await sleep(pauseMilliseconds);
+    const own = await timeOurs(encoder, texts);
+    ours.push(own);
+    if (!peer) continue;
+    await sleep(pauseMilliseconds);
+    const eager = await peer.time();
+    theirs.push(eager);
+    ratios.push(ratioOf(eager, own));
   }
-  const seconds = median(ours);
-  if (!peer) return { ...conditions, seconds };
+  const result = { ...conditions, ours: medianOf(ours) };
+  if (!peer) return result;
   using encoding = await encoder.encode(texts);
   const distance = relativeDistance(await encoding.embeddings.floats(), await peer.embeddings());
-  const ratio = median(ours.map((own, i) => (theirs[i] ?? NaN) / own));
-  return { ...conditions, seconds, eagerSeconds: median(theirs), ratio, distance };
+  return { ...result, eager: medianOf(theirs), ratio: medianOf(ratios), distance };
 }
 
-function print(result: Result): void {
-  const { texts, threads, packing, seconds, eagerSeconds, ratio, distance } = result;
-  const row = (name: string, time: number): string[] => [
+function print({ texts, threads, packing, ours, eager, ratio, distance }: Result): void {
+  const row = (name: string, { wallSeconds, cpuSeconds }: Timing): string[] => [
     name,
-    time.toFixed(3),
-    (texts / time).toFixed(1),
+    wallSeconds.toFixed(3),
+    cpuSeconds.toFixed(3),
+    (texts / wallSeconds).toFixed(1),
   ];
-  const rows = [["", "seconds", "texts/s"], row("ours", seconds)];
-  if (eagerSeconds !== undefined) rows.push(row("transformers, PyTorch eager", eagerSeconds));
+  const rows = [["", "seconds", "CPU seconds", "texts/s"], row("ours", ours)];
+  if (eager) rows.push(row("transformers, PyTorch eager", eager));
   printTable(`${texts} captions, ${threads} threads, packing ${packing}`, rows);
-  if (ratio === undefined || distance === undefined) return;
-  console.log(`\nEager over ours: ${ratio.toFixed(2)} (median of the rounds).`);
+  if (!ratio || distance === undefined) return;
+  const [wall, cpu] = [ratio.wallSeconds.toFixed(2), ratio.cpuSeconds.toFixed(2)];
+  console.log(`\nEager over ours, median of the rounds: ${wall}; CPU time: ${cpu}.`);
   console.log(`Embeddings differ by ${distance.toExponential(1)} in relative norm.`);
 }
 

@@ -31,12 +31,15 @@ class Peer:
 
     @torch.inference_mode()
     def embed(self):
-        """Tokenise and embed all texts, padded to the longest; return the seconds."""
-        start = time.perf_counter()
+        """Tokenise and embed all texts, padded to the longest; return the times."""
+        wall, cpu = time.perf_counter(), time.process_time()
         tokens = self.tokenizer(self.texts, padding=True, truncation=True, return_tensors="pt")
         embeds = self.model(**tokens).text_embeds
         self.output = torch.nn.functional.normalize(embeds, dim=-1)
-        return time.perf_counter() - start
+        return {
+            "wallSeconds": time.perf_counter() - wall,
+            "cpuSeconds": time.process_time() - cpu,
+        }
 
 
 def main():
@@ -45,14 +48,14 @@ def main():
     for line in sys.stdin:
         request = json.loads(line)
         action = request.pop("do")
-        seconds = 0
+        reply = {}
         if action == "load":
             peer = Peer(**request)
         elif action == "embed":
-            seconds = peer.embed()
+            reply = peer.embed()
         else:
             save_file({"output": peer.output.contiguous()}, request["path"])
-        print(json.dumps({"seconds": seconds}), flush=True)
+        print(json.dumps(reply), flush=True)
 
 
 if __name__ == "__main__":
