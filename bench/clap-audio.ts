@@ -20,6 +20,7 @@ import type { Packing } from "../lib/nn/module.js";
 import { setThreads } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import { median, relativeDistance } from "./numbers.js";
+import type { Timing } from "./stages.js";
 import { stopwatch } from "./stopwatch.js";
 import { printTable } from "./table.js";
 
@@ -48,8 +49,11 @@ const flags = new Command("bench:clap")
   .parse()
   .opts<Flags>();
 
+/** Ours, then the reference's. */
+type Round = readonly [Timing, Timing];
+
 interface Side {
-  readonly run: () => Promise<number>;
+  readonly run: () => Promise<Timing>;
   readonly output: () => Promise<Float32Array>;
 }
 
@@ -67,7 +71,7 @@ function openReference(folder: string): Side & { readonly close: () => void } {
     return JSON.parse(value) as T;
   };
   return {
-    run: () => ask<number>("run"),
+    run: () => ask<Timing>("run"),
     output: async () => Float32Array.from(await ask<readonly number[]>("output")),
     close: () => child.stdin.end(),
   };
@@ -78,10 +82,10 @@ function openOurs(tower: AudioTower, features: Tensor): Side {
     using output = await tower.forward(features);
     return await output.audioEmbeds.floats();
   };
-  const run = async (): Promise<number> => {
+  const run = async (): Promise<Timing> => {
     const elapsed = stopwatch();
     await forward();
-    return elapsed(1).wallSeconds;
+    return elapsed(1);
   };
   return { run, output: forward };
 }
@@ -95,7 +99,7 @@ async function prepare(folder: string): Promise<readonly [AudioTower, Tensor]> {
   using noise = await Tensor.randn([flags.batch, 1, flags.frames, 64], { seed: 1 });
   using scaled = await noise.mul(12);
   const features = await scaled.sub(20);
-  const metadata = { config: JSON.stringify(config) };
+  const metadata = { config: JSON.stringify(audioPresets[flags.preset]) };
   await writeSafetensors(join(folder, "audio.safetensors"), { ...state, features }, metadata);
   for (const tensor of Object.values(state)) tensor.dispose();
   return [tower, features];
@@ -109,34 +113,34 @@ async function compare(folder: string): Promise<void> {
   const reference = openReference(folder);
   const distance = relativeDistance(await ours.output(), await reference.output());
   if (!(distance < 1e-4)) throw new Error(`Expected equal embeddings but they differ: ${distance}`);
-  const seconds: (readonly [number, number])[] = [];
+  const rounds: Round[] = [];
   for (let round = 0; round < flags.rounds; round += 1) {
     await sleep(100);
     const own = await ours.run();
     await sleep(100);
-    seconds.push([own, await reference.run()]);
+    rounds.push([own, await reference.run()]);
   }
   reference.close();
-  report(seconds, distance);
+  report(rounds, distance);
 }
 
-function report(seconds: readonly (readonly [number, number])[], distance: number): void {
-  const clips = (times: readonly number[]): string => (flags.batch / median(times)).toFixed(2);
-  const ratio = median(seconds.map(([ours, theirs]) => theirs / ours));
+function report(timings: readonly Round[], distance: number): void {
   const { preset, batch, frames, threads, packing, rounds } = flags;
-  printTable(
-    `${preset}, ${batch} clips of ${frames} frames, ${threads} threads, ${rounds} rounds`,
-    [
-      ["side", "clips per second", "distance"],
-      [
-        `this library (${packing})`,
-        clips(seconds.map(([ours]) => ours)),
-        distance.toExponential(1),
-      ],
-      ["transformers, eager", clips(seconds.map(([, theirs]) => theirs)), ""],
-    ],
-  );
-  console.log(`\ntransformers / ours: ${ratio.toFixed(2)}`);
+  const row = (side: 0 | 1): readonly string[] => [
+    (batch / median(timings.map((round) => round[side].wallSeconds))).toFixed(2),
+    (batch / median(timings.map((round) => round[side].cpuSeconds))).toFixed(2),
+  ];
+  const clips = `${batch} clips of ${frames} frames`;
+  const title = `${preset}, ${clips}, ${threads} threads, ${rounds} rounds`;
+  printTable(title, [
+    ["side", "clips per second", "per second of CPU time"],
+    [`this library (${packing})`, ...row(0)],
+    ["transformers, eager", ...row(1)],
+  ]);
+  const ratio = (part: keyof Timing): string =>
+    median(timings.map(([ours, theirs]) => theirs[part] / ours[part])).toFixed(2);
+  console.log(`\ntransformers / ours: ${ratio("wallSeconds")}, of CPU time ${ratio("cpuSeconds")}`);
+  console.log(`relative distance of the embeddings: ${distance.toExponential(1)}`);
 }
 
 const folder = await mkdtemp(join(tmpdir(), "musicldm-clap-"));

@@ -6,7 +6,10 @@ import { Block } from "./helpers/block.js";
 import type { Golden } from "./helpers/golden.js";
 import { assertClose, openGolden, relativeNorm } from "./helpers/golden.js";
 import { measureSlopes } from "./helpers/gradient.js";
+import { capabilities, restoreCapability, selectCapability } from "./helpers/kernels.js";
 import { seededWeights } from "./helpers/seeded.js";
+
+test.afterEach.always(restoreCapability);
 
 type Input = readonly [number, readonly number[]];
 
@@ -58,6 +61,20 @@ for (const [name, create] of Object.entries(layers)) {
     }
   });
 }
+
+test.serial("every instruction set attends in shifted windows", async (t) => {
+  using golden = await openGolden("audio-layers");
+  using block = await layers["shifted"]!();
+  using weights = await seededWeights(golden, "shifted");
+  await block.load(weights.tensors);
+  await block.pack("fast");
+  for (const name of capabilities) {
+    await selectCapability(name);
+    using output = await run(golden, "shifted", block);
+    using flat = await output.flatten(1, 2);
+    await assertClose(t, [flat, golden.get("output.shifted")], 1e-6, name);
+  }
+});
 
 test.serial("attention in windows mixes only what a window holds", async (t) => {
   using qkv = await Tensor.randn([1, 4, 4, 12], { seed: 1 });
