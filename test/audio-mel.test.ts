@@ -244,6 +244,7 @@ test.serial("invalid waves and settings are refused", async (t) => {
   await refuses({ fftSize: 16384 }, "E_SHAPE");
   await refuses({ preset: "other" as MelPresetName }, "E_ARGUMENT");
   await refuses({ melBins: 0 }, "E_ARGUMENT");
+  await refuses({ melBins: 2 ** 20 }, "E_ARGUMENT");
   await refuses({ sampleRate: NaN }, "E_ARGUMENT");
   await refuses({ fMin: 8000 }, "E_ARGUMENT");
   await refuses({ fMin: -1 }, "E_ARGUMENT");

@@ -16,6 +16,7 @@ namespace musicldm::audio {
 namespace {
 
 constexpr int64_t kMaxTransform = 1 << 20;
+constexpr int64_t kMaxWeights = 1 << 28;  // of a filter bank
 constexpr int64_t kMaxSamples = int64_t{1} << 40;
 // The logarithm of a smaller one would not be exact in float32.
 constexpr double kLeastLogarithmand = 1e-30;
@@ -76,7 +77,7 @@ void check_settings(const StftSettings& s) {
 void check_settings(const MelSettings& s) {
   check_settings(s.stft);
   require_integer(s.sample_rate, "sampleRate", 1, kMaxSamples);
-  require_integer(s.mel_bins, "melBins", 1, kMaxTransform);
+  require_integer(s.mel_bins, "melBins", 1, kMaxWeights / s.stft.bins());
   require_amount(s.min_hertz, "fMin");
   require(s.max_hertz > s.min_hertz && s.max_hertz <= static_cast<double>(s.sample_rate) / 2,
           "a number above fMin and up to half the sample rate", "fMax", s.max_hertz);
