@@ -4,6 +4,7 @@ import { isPann } from "../../checkpoint/convert/clap-config.js";
 import type { Input, Source } from "../../checkpoint/convert/source.js";
 import { autoencoderLayout } from "../../checkpoint/keys/autoencoder.js";
 import { clapLayout, clapTextLayout } from "../../checkpoint/keys/clap.js";
+import { keptPrefix } from "../../checkpoint/keys/plan.js";
 import type { Direction } from "../../checkpoint/keys/plan.js";
 import { same } from "../../checkpoint/keys/table.js";
 import type { KeyLayout } from "../../checkpoint/keys/table.js";
@@ -83,9 +84,8 @@ function vocoderKeys({ stored, config }: Source, direction: Direction): KeyLayou
 
 /** The form whose magnitudes and directions were kept. */
 function keptForm(names: readonly string[]): WeightForm | null {
-  const start = "original.";
-  const kept = names.filter((name) => name.startsWith(start));
-  return weightFormOf(kept.map((name) => name.slice(start.length)));
+  const kept = names.filter((name) => name.startsWith(keptPrefix));
+  return weightFormOf(kept.map((name) => name.slice(keptPrefix.length)));
 }
 
 function planLdm(input: Input, source: Source, options: PlanOptions): Plan {

@@ -5,6 +5,7 @@ import type { ClapClass } from "../../checkpoint/config/clap.js";
 import { parseUNetConfig } from "../../checkpoint/config/unet.js";
 import { parseVocoderConfig } from "../../checkpoint/config/vocoder.js";
 import type { Json } from "../../checkpoint/convert/types.js";
+import { AudioTower } from "../../clap/audio-tower.js";
 import { TextTower } from "../../clap/text-tower.js";
 import { UNet } from "../../diffusion/unet.js";
 import { Autoencoder } from "../../latent/autoencoder.js";
@@ -59,8 +60,9 @@ function networksOf({ name, config, path }: WrittenPart): readonly Create[] {
       return [() => Vocoder.create(parseVocoderConfig(config, path).config)];
     default: {
       const [className] = config["architectures"] as readonly ClapClass[];
-      const { text } = parseClapConfig(config, path, className ?? "ClapModel").config;
-      return [() => TextTower.create(text)];
+      const { text, audio } = parseClapConfig(config, path, className ?? "ClapModel").config;
+      const texts = (): Promise<Module> => TextTower.create(text);
+      return audio === null ? [texts] : [texts, () => AudioTower.create(audio)];
     }
   }
 }
