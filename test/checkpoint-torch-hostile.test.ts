@@ -201,11 +201,11 @@ test.serial("a name twice after its prefix was cut is refused", async (t) => {
   await t.throwsAsync(open(file), { code: "E_CHECKPOINT", message: /no name twice.*"a"/ });
 });
 
-test.serial("a million containers in little space end in bounded memory", async (t) => {
+test.serial("containers without end in little space end in bounded memory", async (t) => {
   const before = process.memoryUsage().rss;
   const data = pickle("(", Buffer.alloc(4_000_000, "}"), "t");
   await t.throwsAsync(open(torchZip(data)), { code: "E_CHECKPOINT", message: /containers/ });
   const grown = (process.memoryUsage().rss - before) / 2 ** 20;
   t.log(`${Math.round(grown)} MiB for 4 MB of empty dicts`);
-  t.true(grown < 1000);
+  t.true(grown < 600);
 });

@@ -7,7 +7,7 @@ import type { TorchValue } from "./values.js";
 export const maxPickleBytes = 128 * 1024 * 1024;
 
 /** Dictionaries, lists, tuples and objects of a file. */
-const maxContainers = 1_000_000;
+const maxContainers = 500_000;
 
 /** Bytes that values made from other values may take, beyond a multiple of what was read. */
 const freeCopies = 1024 * 1024;

@@ -16,7 +16,7 @@ const stopCode = 0x2e;
 /** Operations between two looks at other work of the JavaScript thread. */
 const operationsPerTurn = 20_000;
 
-const maxOperations = 32_000_000;
+const maxOperations = 16_000_000;
 
 const operations: ReadonlyMap<number, Operation> = new Map([...atoms, ...containers, ...objects]);
 

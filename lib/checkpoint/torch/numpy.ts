@@ -30,6 +30,7 @@ export const numpyGlobals: readonly (readonly [string, Build])[] = [
   ...["core", "_core"].flatMap((core) => [
     [`numpy.${core}.multiarray.scalar`, scalar] as const,
     [`numpy.${core}.multiarray._reconstruct`, array] as const,
+    [`numpy.${core}.numeric._frombuffer`, arrayOfBytes] as const,
   ]),
 ];
 
@@ -49,6 +50,11 @@ function array([type = null]: readonly TorchValue[], context: ReadContext) {
     return new TorchObject("numpy.ndarray");
   }
   throw context.fault("numpy.ndarray", "an array of numpy", type);
+}
+
+/** How protocol 5 writes arrays: bytes, dtype, shape, order. */
+function arrayOfBytes(args: readonly TorchValue[]) {
+  return new TorchObject("numpy.ndarray", args);
 }
 
 /** The kind and size of a dtype record, such as `f8`; empty where it is not little-endian. */

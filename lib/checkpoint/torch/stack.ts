@@ -6,6 +6,7 @@ import { TorchName } from "./values.js";
 export type PersistentLoad = (identifier: TorchValue) => TorchValue;
 
 const maxNameLength = 512;
+const maxRemembered = 4_000_000;
 
 /** The stack of a pickle machine, with the marks on it and the memo beside it. */
 export class PickleStack {
@@ -58,6 +59,8 @@ export class PickleStack {
 
   remember(index: number): void {
     this.#memo.set(index, this.top());
+    if (this.#memo.size <= maxRemembered) return;
+    throw this.context.fault(`a memo of at most ${maxRemembered}`, "the pickle", "more");
   }
 
   rememberNext(): void {
