@@ -137,6 +137,7 @@ test.serial("invalid input leaves nothing behind", async (t) => {
     { f: () => 1 },
     { date: new Date() },
     { f: undefined },
+    { huge: 2n ** 4000n },
     { deep: Array.from({ length: 600 }).reduce<unknown>((inner) => [inner], 1) },
   ];
   for (const data of bad) {

@@ -174,6 +174,9 @@ test.serial("torch files open together with others, as shards of one model", asy
 test.serial("invalid input", async (t) => {
   await t.throwsAsync(readTorchFile(`${goldens}/absent.pt`), { code: "E_IO" });
   await t.throwsAsync(readTorchFile(goldens), { code: "E_IO" });
+  const names = "some" as "all";
+  const open = Checkpoint.open(`${goldens}/plain.pt`, { names });
+  await t.throwsAsync(open, { code: "E_ARGUMENT", message: /plain, raw, all/ });
   const signal = AbortSignal.abort();
   await t.throwsAsync(Checkpoint.open(`${goldens}/plain.pt`, { signal }), { code: "E_ABORTED" });
   const bytes = await readFile(`${goldens}/small.bin`);

@@ -29,7 +29,7 @@ export interface TensorFields {
   readonly offset?: number;
   readonly shape?: readonly number[];
   readonly strides?: readonly number[];
-  /** A piece of pickle in place of the element count's or the key's successor: a view. */
+  /** The piece of pickle with which old files describe a view of a storage. */
   readonly view?: Buffer;
 }
 

@@ -16,7 +16,7 @@ export interface TorchFileContent {
 
 export type CheckpointFormat = "safetensors" | "zip" | "legacy" | "tar" | "pickle";
 
-/** The integer with which legacy files begin, as protocols 1 to 5 write it. */
+/** The integer with which legacy files begin: as protocols 2 to 5 write it, then as 0 and 1 do. */
 const magic = Buffer.from("8a0a6cfc9c46f9206aa85019", "hex");
 const magicText = "L119547037146038801333356L";
 const headBytes = 300;

@@ -1,3 +1,4 @@
+import { expected } from "../../runtime/errors.js";
 import { readTorchContent } from "./content.js";
 import type { TorchFileContent } from "./content.js";
 import type { ReadContext } from "./context.js";
@@ -10,7 +11,8 @@ import type { TorchDict, TorchTensor, TorchValue } from "./values.js";
  * without the prefix `module.` of data-parallel training; `"raw"`: the same by the names in the
  * file; `"all"`: every tensor, the optimizer's too, by its full path.
  */
-export type TorchNames = "plain" | "raw" | "all";
+export type TorchNames = (typeof torchNames)[number];
+const torchNames = ["plain", "raw", "all"] as const;
 
 /** Where a tensor lies, for the addon: name, dtype, shape, strides, first byte. */
 export type Placement = readonly [
@@ -35,13 +37,16 @@ const prefix = "module.";
 /**
  * Find the tensors of a torch file without reading their data; null for a file of another format.
  *
- * Errors: `E_CHECKPOINT`, `E_IO`, `E_ABORTED`.
+ * Errors: `E_ARGUMENT`, `E_CHECKPOINT`, `E_IO`, `E_ABORTED`.
  */
 export async function readTorchLayout(
   path: string,
   names: TorchNames,
   signal?: AbortSignal,
 ): Promise<TorchLayout | null> {
+  if (!torchNames.includes(names)) {
+    throw expected("E_ARGUMENT", torchNames.join(", "), "names", names);
+  }
   const read = await readTorchContent(path, signal);
   if (read === null) return null;
   const { content, context } = read;

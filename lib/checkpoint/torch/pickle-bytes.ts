@@ -1,3 +1,8 @@
+import { expected } from "../../runtime/errors.js";
+
+/** What a length of one byte can say, in whole words. */
+const maxIntegerBytes = 248;
+
 /** Opcodes of protocol 2 with their arguments, in one buffer (Python, Lib/pickletools.py). */
 export class PickleBytes {
   readonly #parts: Buffer[] = [];
@@ -19,6 +24,9 @@ export class PickleBytes {
       return this.with("J", 4, (b) => b.writeInt32LE(Number(wide), 1));
     let count = 8;
     while (BigInt.asIntN(8 * count, wide) !== wide) count += 8;
+    if (count > maxIntegerBytes) {
+      throw expected("E_ARGUMENT", `at most ${maxIntegerBytes} bytes`, "an integer", count);
+    }
     const hex = BigInt.asUintN(8 * count, wide)
       .toString(16)
       .padStart(2 * count, "0");
