@@ -29,6 +29,18 @@ export type { PresetName } from "./musicldm/presets.js";
 export { AudioTower, AudioTowerOutput } from "./clap/audio-tower.js";
 export { audioPresetNames, audioPresets } from "./clap/audio-presets.js";
 export type { AudioPresetName } from "./clap/audio-presets.js";
+export { Clap } from "./clap/clap.js";
+export type {
+  AudioPool,
+  AudioWindows,
+  Classification,
+  ClapLoadOptions,
+  ClassifyOptions,
+  EmbedAudioOptions,
+  LabelTemplate,
+  TimedEmbedding,
+} from "./clap/types.js";
+export type { VerifyCheck, VerifyReport } from "./clap/verify/report.js";
 export { initClap } from "./clap/init.js";
 export type { InitClapOptions, InitClapResult } from "./clap/init.js";
 export { clapPresetNames } from "./clap/presets.js";

@@ -9,7 +9,7 @@ torchvision did when the published weights were trained.
 
 import ast
 from contextlib import suppress
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -83,7 +83,7 @@ def to_decibels(top_db):
 
 def laion():
     """Return functions of laion_clap's loader, which cannot be imported without its libraries."""
-    path = Path(find_spec("laion_clap").origin).parent / "training" / "data.py"
+    path = Path(distribution("laion_clap").locate_file("laion_clap/training/data.py"))
     tree = ast.parse(path.read_text())
     tree.body = [node for node in tree.body if getattr(node, "name", None) in FUNCTIONS]
     transforms = SimpleNamespace(MelSpectrogram=MelSpectrogram, AmplitudeToDB=to_decibels)

@@ -97,7 +97,7 @@ def make_pann(arch, fusion_type, projection):
     return Tower(model, model.fc1.in_features, projection).eval()
 
 
-def _published(key, is_htsat):
+def published(key, is_htsat):
     """Return our names of a tensor: three for queries, keys and values, else one."""
     if key.startswith("audio_projection."):
         return [key.replace(".0.", ".linear1.").replace(".2.", ".linear2.")]
@@ -124,7 +124,7 @@ def fill(tower, seed):
     """Draw every tensor of a tower under our names; return the plan."""
     is_htsat = hasattr(tower.audio_branch, "layers")
     state = {key: value for key, value in tower.state_dict().items() if _is_kept(key, value)}
-    names = {key: _published(key, is_htsat) for key in state}
+    names = {key: published(key, is_htsat) for key in state}
     shapes = {
         name: (value.shape[0] // len(names[key]), *value.shape[1:])
         for key, value in state.items()

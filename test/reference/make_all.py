@@ -30,6 +30,7 @@ GROUPS = (
     "conversion_names",
     "evaluation_metrics",
     "torch_files",
+    "clap_model",
 )
 PROGRAMS = ("schedulers",)  # scripts of their own, each writing the golden of its name
 
