@@ -89,7 +89,7 @@ test.serial("a silent result carries a warning for each item", async (t) => {
   using model = await MusicLDM.fromPretrained(folder);
   const { warnings, waveforms } = await model.generate({ ...clip, count: 2, seed: [5, 9] });
   t.deepEqual(new Set(waveforms.flatMap((samples) => [...samples])), new Set([0]));
-  t.deepEqual(warnings, ["Item 0 (seed 5) is silent", "Item 1 (seed 9) is silent"]);
+  t.deepEqual(warnings, ["The item of seed 5 is silent", "The item of seed 9 is silent"]);
 });
 
 test.serial("invalid input", async (t) => {

@@ -11,6 +11,7 @@ import { openNetworks } from "./networks.js";
 import type { Networks } from "./networks.js";
 import { checkAudio, checkEdit, checkGenerate } from "./options.js";
 import type { CheckedEdit, CheckedGenerate } from "./options.js";
+import { Judge, rerankResult } from "./rerank.js";
 import { run } from "./run.js";
 import type { Start } from "./run.js";
 import type {
@@ -29,9 +30,11 @@ import type {
  */
 export class MusicLDM implements Disposable {
   readonly #networks: Networks;
+  readonly #judge: Judge;
 
   private constructor(networks: Networks) {
     this.#networks = networks;
+    this.#judge = new Judge(networks);
   }
 
   /**
@@ -70,7 +73,8 @@ export class MusicLDM implements Disposable {
    * Generate clips of music from texts.
    *
    * Waveforms are `[samples]` in ±1 at `sampleRate`, exactly as many samples as `seconds` asks for.
-   * Item i equals the item generated alone with `seeds[i]`.
+   * Item i equals the item generated alone with `seeds[i]`. With `rerank` the items of each prompt
+   * come best first.
    *
    * Errors: `E_ARGUMENT`, `E_SHAPE` and `E_DTYPE` (latents, embeddings), `E_ABORTED`,
    * `E_NONFINITE`, `E_OUT_OF_MEMORY`, `E_DISPOSED`.
@@ -80,7 +84,8 @@ export class MusicLDM implements Disposable {
     const { latents, loop } = checked;
     const length = this.#generatedLength(checked);
     const call = callOptions(checked);
-    return run(
+    const clap = await this.#judge.choose(checked);
+    const result = await run(
       this.#networks,
       checked,
       {
@@ -98,6 +103,7 @@ export class MusicLDM implements Disposable {
       },
       call,
     );
+    return clap ? rerankResult(result, clap, checked, call) : result;
   }
 
   /**
@@ -154,7 +160,7 @@ export class MusicLDM implements Disposable {
   /** Free all weights; calls that run reject with `E_DISPOSED`. Idempotent. */
   dispose(): void {
     const { textEncoder, unet, vae, vocoder } = this.#networks;
-    for (const part of [textEncoder, unet, vae, vocoder]) part.dispose();
+    for (const part of [this.#judge, textEncoder, unet, vae, vocoder]) part.dispose();
   }
 
   [Symbol.dispose](): void {

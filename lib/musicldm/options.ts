@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { Clap } from "../clap/clap.js";
 import { solverNames } from "../diffusion/solvers/index.js";
 import { expected } from "../runtime/errors.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -67,6 +68,11 @@ const generateSchema = z.strictObject({
   seconds,
   latents: tensor.optional(),
   loop: z.boolean({ error: "true or false" }).default(false),
+  rerank: z
+    .union([z.boolean(), z.strictObject({ clap: z.instanceof(Clap) })], {
+      error: "true, false or { clap }",
+    })
+    .optional(),
 });
 
 const span = z.strictObject(

@@ -63,7 +63,7 @@ export class Results {
         report("vocode", this.#done);
         const { samples, peak } = await vocodeMel(vocoder, mel, this.#clip.length.samples, options);
         this.#waveforms.push(samples);
-        if (peak < silence) this.#warnings.push(`Item ${item.index} (seed ${item.seed}) is silent`);
+        if (peak < silence) this.#warnings.push(`The item of seed ${item.seed} is silent`);
         report("vocode", this.#done + 1);
       }
     } finally {

@@ -1,3 +1,4 @@
+import type { Clap } from "../clap/clap.js";
 import type { DeepCacheSettings } from "../diffusion/deep-cache.js";
 import type { SolverName } from "../diffusion/solvers/index.js";
 import type { Packing } from "../nn/module.js";
@@ -76,6 +77,11 @@ export interface GenerateOptions extends SamplingOptions {
   readonly latents?: Tensor;
   /** Make time circular, so that the end joins the start. */
   readonly loop?: boolean;
+  /**
+   * Order the items of each prompt by how well CLAP finds that they fit it, best first, and return
+   * the scores: by the CLAP of the folder (`true`), or by another one. Default: off.
+   */
+  readonly rerank?: boolean | { readonly clap: Clap };
 }
 
 /** A span of the clip that is generated anew, in seconds. */
@@ -106,6 +112,8 @@ export interface GenerationResult {
   readonly sampleRate: number;
   /** The seed of each item. */
   readonly seeds: readonly number[];
+  /** With `rerank`: the cosine of each item's sound and its prompt, −1..1. */
+  readonly scores?: readonly number[];
   /** `[items, frames, melBins]` log-mel, for `"mel"` or `intermediates`; the caller disposes it. */
   readonly mel?: Tensor;
   /** `[items, channels, frames / 4, melBins / 4]` scaled latents, for `"latent"` likewise. */
