@@ -1,3 +1,4 @@
+import type { Clap } from "../clap/clap.js";
 import type { MusicLDM } from "../musicldm/musicldm.js";
 import type { GenerationResult } from "../musicldm/types.js";
 import type { CallOptions } from "../runtime/abort.js";
@@ -60,19 +61,29 @@ async function compute(
     ...(attentionHeads && { attentionHeads }),
     ...(packing && { packing }),
   });
-  return await apply(model, request, flags.latents, call);
+  if (flags.rerankBy === undefined) return await apply(model, request, flags, call);
+  const { Clap } = await import("../clap/clap.js");
+  using clap = await Clap.fromPretrained(flags.rerankBy, {
+    ...call,
+    ...(device && { device }),
+    ...(dtype && { dtype }),
+    ...(packing && { packing }),
+  });
+  return await apply(model, request, flags, call, clap);
 }
 
 async function apply(
   model: MusicLDM,
   request: Request,
-  latentsFile: string | undefined,
+  { latents: file, rerank = false }: GenerateFlags,
   call: CallOptions,
+  clap?: Clap,
 ): Promise<GenerationResult> {
   if (request.kind === "edit") return model.edit({ ...request.options, ...call });
-  if (latentsFile === undefined) return model.generate({ ...request.options, ...call });
-  using latents = await readLatents(latentsFile);
-  return await model.generate({ ...request.options, ...call, latents });
+  const options = { ...request.options, ...call, rerank: clap ? { clap } : rerank };
+  if (file === undefined) return model.generate(options);
+  using latents = await readLatents(file);
+  return await model.generate({ ...options, latents });
 }
 
 function disposable(result: GenerationResult): GenerationResult & Disposable {
@@ -98,12 +109,13 @@ async function report(
   flags: GenerateFlags,
   elapsedSeconds: number,
 ): Promise<void> {
-  const { seeds, sampleRate, settings, warnings } = result;
+  const { seeds, scores, sampleRate, settings, warnings } = result;
   if (flags.json) {
     const items = seeds.map((seed, i) => ({
       path: flags.outputKind === "waveform" ? names[i] : names[0],
       prompt: settings.prompts[Math.floor(i / settings.count)],
       seed,
+      ...(scores && { score: scores[i] }),
       samples: result.waveforms[i]?.length ?? null,
     }));
     const { saveLatents = null } = flags;
@@ -113,7 +125,8 @@ async function report(
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   const isStream = names.includes("-");
   const files = names.filter((name) => name !== "-");
-  const summary = `Seeds ${seeds.join(", ")}, ${elapsedSeconds.toFixed(1)} s`;
+  const fit = scores ? `, scores ${scores.map((score) => score.toFixed(3)).join(", ")}` : "";
+  const summary = `Seeds ${seeds.join(", ")}${fit}, ${elapsedSeconds.toFixed(1)} s`;
   if (isStream) process.stderr.write(`${summary}\n`);
   else await print([...files.map((name) => `Wrote ${name}`), summary].join("\n"));
 }

@@ -39,6 +39,8 @@ export interface GenerateFlags {
   readonly count?: number;
   readonly batchSize?: number;
   readonly loop?: boolean;
+  readonly rerank?: boolean;
+  readonly rerankBy?: string;
   readonly latents?: string;
   readonly audio?: string;
   readonly strength?: number;
@@ -70,6 +72,7 @@ Examples:
   $ musicldm generate ./model "techno, 128 bpm" --seconds 5 --seed 7 --count 4 -o out/
   $ musicldm generate ./model --prompts-file prompts.txt -o "out/{index}-{seed}.flac"
   $ musicldm generate ./model "lo-fi beat" --loop -o loop.wav
+  $ musicldm generate ./model "a solo cello" --count 8 --rerank -o out/
   $ musicldm generate ./model "the same, on a harp" --audio song.wav --strength 0.5 -o harp.wav
   $ musicldm generate ./model "a drum fill" --audio song.wav --mask 2:3.5 -o filled.wav
   $ musicldm generate ./model "it goes on" --audio song.wav --seconds 15 -o longer.wav
@@ -128,6 +131,8 @@ function addSampling(command: Command): void {
     .option("--count <n>", "items per prompt (default: 1)", parseCount)
     .option("--batch-size <n>", "items denoised at once", parseCount)
     .option("--loop", "make the end join the start")
+    .option("--rerank", "put the items of a prompt that its CLAP likes best first")
+    .option("--rerank-by <folder>", "likewise, by the CLAP of this folder")
     .option("--latents <file>", "safetensors with starting noise `latents`, one per item");
 }
 

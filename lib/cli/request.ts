@@ -47,6 +47,7 @@ function refuseTogether(flags: GenerateFlags): void {
   if (flags.audio === undefined) return;
   if (flags.latents !== undefined) throw new UsageError("--latents excludes --audio");
   if (flags.loop) throw new UsageError("--loop excludes --audio");
+  if (flags.rerank || flags.rerankBy) throw new UsageError("--rerank excludes --audio");
 }
 
 function samplingOptions(flags: GenerateFlags, prompts: readonly string[]): SamplingOptions {
