@@ -1,10 +1,16 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import test from "ava";
 import { AudioTower } from "../lib/clap/audio-tower.js";
+import { initClap } from "../lib/clap/init.js";
+import { Checkpoint } from "../lib/checkpoint/checkpoint.js";
+import { parseClapConfig } from "../lib/checkpoint/config/clap.js";
 import { parseClapAudio } from "../lib/checkpoint/config/clap-audio.js";
 import { memory } from "../lib/runtime/native.js";
 import { Tensor } from "../lib/tensor/tensor.js";
 import { assertCases, buildTower } from "./helpers/audio-towers.js";
-import { openGolden, relativeNorm } from "./helpers/golden.js";
+import { assertClose, openGolden, relativeNorm } from "./helpers/golden.js";
 import { seededCase, seededWeights } from "./helpers/seeded.js";
 
 test.serial("leaves no handle behind", async (t) => {
@@ -72,6 +78,36 @@ test.serial("a whole ClapModel loads, with what laion_clap stores beside it", as
   await t.notThrowsAsync(tower.load({ ...weights.tensors, ...extra }));
   const unknown = { ...weights.tensors, [`${encoder}.novelty`]: any };
   await t.throwsAsync(tower.load(unknown), { code: "E_CHECKPOINT", message: /novelty/ });
+});
+
+test.serial("half precision comes close", async (t) => {
+  using golden = await openGolden("audio-fused");
+  for (const dtype of ["bfloat16", "float16"] as const) {
+    using tower = await buildTower(golden);
+    await tower.to({ dtype });
+    using item = await seededCase(golden, "short");
+    using output = await tower.forward(item.features, item.isLonger);
+    t.is(output.audioEmbeds.dtype, dtype);
+    const wanted = golden.get("output.audio_embeds.short");
+    const limit = dtype === "bfloat16" ? 5e-2 : 1e-2;
+    await assertClose(t, [output.audioEmbeds, wanted], limit, dtype);
+  }
+});
+
+test.serial("a folder that init writes loads, fused and not", async (t) => {
+  for (const preset of ["debug", "debug-fused"] as const) {
+    const folder = join(await mkdtemp(join(tmpdir(), "musicldm-audio-")), preset);
+    await initClap({ preset, folder, seed: 1 });
+    const json = JSON.parse(await readFile(join(folder, "config.json"), "utf8")) as unknown;
+    const { audio } = parseClapConfig(json, folder, "ClapModel").config;
+    using tower = await AudioTower.create(audio!);
+    using checkpoint = await Checkpoint.open(join(folder, "model.safetensors"));
+    await tower.load(checkpoint);
+    using features = await Tensor.randn([1, tower.channels, 1001, 64], { seed: 2 });
+    using output = await tower.forward(features, [true]);
+    t.true((await output.audioEmbeds.floats()).every(Number.isFinite));
+    await rm(dirname(folder), { recursive: true });
+  }
 });
 
 test.serial("names what does not fit", async (t) => {

@@ -34,7 +34,8 @@ AudioTower::Output AudioTower::forward(const at::Tensor& features,
   for (size_t row = 0; row < is_longer.size(); ++row) {
     if (is_longer[row]) longer.push_back(static_cast<int64_t>(row));
   }
-  const auto [hidden, pooled] = encoder_->forward(features, longer);
+  const at::ScalarType dtype = parameters().front().scalar_type();
+  const auto [hidden, pooled] = encoder_->forward(features.to(dtype), longer);
   return {hidden, pooled, audio_projection_->forward(pooled)};
 }
 

@@ -31,8 +31,8 @@ class AudioTower : public nn::Block {
     at::Tensor pooler_output;  // [B, C]
     at::Tensor audio_embeds;   // [B, projection_dim], not normalised
   };
-  // features [B, 1 or 4, T, F] dB; is_longer has one entry for each row, or none at all. E_SHAPE
-  // and E_DTYPE name what does not fit.
+  // features [B, 1 or 4, T, F] dB, of any floating dtype; is_longer has one entry for each row, or
+  // none at all. E_SHAPE and E_DTYPE name what does not fit.
   Output forward(const at::Tensor& features, const std::vector<bool>& is_longer) const;
 
  private:

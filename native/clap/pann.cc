@@ -21,18 +21,6 @@ at::Tensor activate(nn::BatchNorm& norm, const at::Tensor& x) {
   return at::relu_(y);
 }
 
-// One patch of 5 x 5 for every 6 frames and 2 bins.
-class DetailConv : public nn::Layer {
- public:
-  DetailConv() {
-    declare({64, 1, 5, 5}, 64);
-    weight_init = bias_init = {nn::Init::Kind::kUniform, 1.0 / 5};
-  }
-  at::Tensor forward(const at::Tensor& x) const {
-    return at::conv2d(x, weight, bias, {6, 2}, {2, 2});
-  }
-};
-
 // Xavier's bound.
 nn::Init xavier(const at::Tensor& weight) {
   const int64_t taps = weight[0][0].numel();
@@ -64,10 +52,19 @@ at::Tensor PannBlock::forward(const at::Tensor& x, bool pools) const {
   return pools ? at::avg_pool2d(y, 2) : y;
 }
 
+DetailConv::DetailConv() {
+  declare({64, 1, 5, 5}, 64);
+  weight_init = bias_init = {nn::Init::Kind::kUniform, 1.0 / 5};
+}
+
+at::Tensor DetailConv::forward(const at::Tensor& x) const {
+  return at::conv2d(x, weight, bias, {6, 2}, {2, 2});
+}
+
 PannDetails::PannDetails() : conv_(child<DetailConv>("0")), norm_(child<nn::BatchNorm>("1", 64)) {}
 
 at::Tensor PannDetails::forward(const at::Tensor& x) const {
-  return activate(*norm_, static_cast<const DetailConv&>(*conv_).forward(x));
+  return activate(*norm_, conv_->forward(x));
 }
 
 Pann::Pann(const PannConfig& c) : config_(c) {
@@ -81,7 +78,7 @@ Pann::Pann(const PannConfig& c) : config_(c) {
   fc1_ = child<nn::Linear>("fc1", channels, channels);
   block_dropout_ = child<nn::Dropout>("block_dropout", 0.2);
   head_dropout_ = child<nn::Dropout>("head_dropout", 0.5);
-  set_initialisers();
+  set_initialisers();  // what follows starts as PyTorch's layers do
   if (!merges_maps(c.fusion)) return;
   mel_conv2d_ = child<PannDetails>("mel_conv2d");
   fusion_model_ = child<FeatureFusion>("fusion_model", c.fusion, c.widths[0], 4);

@@ -33,6 +33,13 @@ class PannBlock : public nn::Block {
   std::shared_ptr<nn::BatchNorm> bn2_;
 };
 
+// One patch of 5 x 5 for every 6 frames and 2 bins.
+class DetailConv : public nn::Layer {
+ public:
+  DetailConv();
+  at::Tensor forward(const at::Tensor& x) const;  // [B, 1, T, F] -> [B, 64, T / 6, F / 2]
+};
+
 // Details of a long clip, of a third of the frames that a block gives: [B, 1, T, F] ->
 // [B, 64, T / 6, F / 2].
 class PannDetails : public nn::Block {
@@ -41,7 +48,7 @@ class PannDetails : public nn::Block {
   at::Tensor forward(const at::Tensor& x) const;
 
  private:
-  std::shared_ptr<nn::Layer> conv_;
+  std::shared_ptr<DetailConv> conv_;
   std::shared_ptr<nn::BatchNorm> norm_;
 };
 

@@ -1,5 +1,6 @@
 #include "kernels/cpu/window_attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
