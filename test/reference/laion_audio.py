@@ -29,7 +29,12 @@ HTSAT_NAMES = {
 def load(name):
     """Import a module of laion_clap without the package around it, which needs much more."""
     if "laion_clap" not in sys.modules:
-        _stub(Path(find_spec("laion_clap").submodule_search_locations[0]))
+        folder = Path(find_spec("laion_clap").submodule_search_locations[0])
+        _package("laion_clap", folder)
+        _package("laion_clap.clap_module", folder / "clap_module")
+    for stub in ("h5py", "torchvision", "torchvision.ops", "torchvision.ops.misc"):
+        sys.modules.setdefault(stub, types.ModuleType(stub))
+    sys.modules["torchvision.ops.misc"].FrozenBatchNorm2d = nn.Identity
     for module in ("utils", name):
         # laion.py has these replaced.
         if not isinstance(sys.modules.get(f"laion_clap.clap_module.{module}"), types.ModuleType):
@@ -37,18 +42,10 @@ def load(name):
     return importlib.import_module(f"laion_clap.clap_module.{name}")
 
 
-def _stub(folder):
-    """Stand in for packages that the encoders do not use."""
-    for package, path in (
-        ("laion_clap", folder),
-        ("laion_clap.clap_module", folder / "clap_module"),
-    ):
-        module = types.ModuleType(package)
-        module.__path__ = [str(path)]
-        sys.modules[package] = module
-    for stub in ("h5py", "torchvision", "torchvision.ops", "torchvision.ops.misc"):
-        sys.modules.setdefault(stub, types.ModuleType(stub))
-    sys.modules["torchvision.ops.misc"].FrozenBatchNorm2d = nn.Identity
+def _package(name, folder):
+    """Let modules of a package be imported without its __init__."""
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [str(folder)]
 
 
 class Tower(nn.Module):
