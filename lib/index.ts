@@ -53,13 +53,7 @@ export { TextTower } from "./clap/text-tower.js";
 export { TextTokenizer } from "./clap/tokenizer.js";
 export { EmbeddingIndex } from "./clap/embedding-index.js";
 export type { FileState, IndexStats, OpenIndexOptions, SearchHit } from "./clap/embedding-index.js";
-export type {
-  IndexedFile,
-  IndexModel,
-  IndexRow,
-  IndexSearchOptions,
-  IndexSpan,
-} from "./clap/index-input.js";
+export type { IndexedFile, IndexModel, IndexRow, IndexSearchOptions } from "./clap/index-input.js";
 export { indexFolder } from "./clap/index-folder.js";
 export type { IndexFolderOptions, IndexFolderReport } from "./clap/index-folder.js";
 export type { FileFailure } from "./clap/folder-scan.js";

@@ -5,10 +5,14 @@ import { checkPlace, requireKnown } from "../nn/open.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { expected } from "../runtime/errors.js";
 import { averageRows, cosines, rankLabels } from "./compare.js";
+import type { EmbeddingIndex, SearchHit } from "./embedding-index.js";
 import { embedWindows, poolWindows } from "./embed-audio.js";
+import type { IndexSearchOptions } from "./index-input.js";
 import { openParts } from "./open.js";
 import type { ClapParts } from "./open.js";
 import { checkEmbedAudio, labelTexts } from "./options.js";
+import { searchIndex } from "./search.js";
+import type { SearchQuery } from "./search.js";
 import type {
   Classification,
   ClapLoadOptions,
@@ -198,6 +202,19 @@ export class Clap implements Disposable {
     const rows = await this.embedAudio([audio], listening);
     const [similarities] = await this.similarity(rows, texts);
     return rankLabels(labels, similarities!, this.logitScaleAudio);
+  }
+
+  /**
+   * Find the parts of an index's files that fit a text or sound like a clip; see `searchIndex`.
+   *
+   * Errors: `E_ARGUMENT`, `E_CONFIG` (an index of another model), `E_AUDIO`, `E_ABORTED`.
+   */
+  async search(
+    index: EmbeddingIndex,
+    query: SearchQuery,
+    options: IndexSearchOptions = {},
+  ): Promise<readonly SearchHit[]> {
+    return await searchIndex(this, index, query, options);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { expected, MusicLDMError } from "../runtime/errors.js";
 import type { CallOptions } from "../runtime/abort.js";
+import type { TimedEmbedding } from "./types.js";
 
 /** Which model the embeddings of an index come from. */
 export interface IndexModel {
@@ -9,16 +10,8 @@ export interface IndexModel {
   readonly fingerprint: string;
 }
 
-/** The embedding of a part of a clip. */
-export interface IndexSpan {
-  readonly startSeconds: number;
-  readonly endSeconds: number;
-  /** `[embeddingSize]`, unit norm. */
-  readonly embedding: Float32Array;
-}
-
 /** The embedding of a part of a file. */
-export interface IndexRow extends IndexSpan {
+export interface IndexRow extends TimedEmbedding {
   readonly file: string;
 }
 
@@ -31,7 +24,7 @@ export interface IndexedFile {
   readonly modified?: number | null | undefined;
   /** Of the content. */
   readonly hash?: string | null | undefined;
-  readonly rows: readonly IndexSpan[];
+  readonly rows: readonly TimedEmbedding[];
 }
 
 export interface IndexSearchOptions extends Pick<CallOptions, "signal"> {

@@ -1,6 +1,7 @@
 import type { AudioInput } from "../audio/index.js";
 import type { CallOptions } from "../runtime/abort.js";
-import type { IndexModel, IndexSpan } from "./index-input.js";
+import type { IndexModel } from "./index-input.js";
+import type { TimedEmbedding } from "./types.js";
 
 /** Windows that cover a clip. */
 export interface Windowing {
@@ -26,5 +27,5 @@ export interface SearchModel extends IndexModel {
   embedAudio(
     inputs: readonly AudioInput[],
     options: TimelineOptions,
-  ): Promise<readonly (readonly IndexSpan[])[]>;
+  ): Promise<readonly (readonly TimedEmbedding[])[]>;
 }

@@ -46,7 +46,8 @@ export function reportFailure(error: unknown, options: FailureOptions): number {
   if (failure.code === "E_ABORTED") return reportInterrupt(options.interrupt);
   if (failure.code === "E_ARGUMENT") return complain(failure.message, "run with --help for usage");
   process.stderr.write(`error: ${failure.message} [${failure.code}]\n`);
-  const hint = hints[failure.code];
+  const { package: missing } = failure.details;
+  const hint = typeof missing === "string" ? `run npm install ${missing}` : hints[failure.code];
   if (hint) process.stderr.write(`hint: ${hint}\n`);
   return exitCodes.failed;
 }

@@ -7,6 +7,7 @@ import { addEmbed } from "./embed.js";
 import { addGenerate } from "./generate.js";
 import { addInit } from "./init.js";
 import { addInspect } from "./inspect.js";
+import { addSearch } from "./search.js";
 import type { Session } from "./session.js";
 import { addSetup } from "./setup.js";
 import { addVerify } from "./verify.js";
@@ -37,6 +38,7 @@ export function buildProgram(session: Session): Command {
   addInit(program, session);
   addClassify(program, session);
   addEmbed(program, session);
+  addSearch(program, session);
   addVerify(program, session);
   addInspect(program, session);
   addConvert(program, session);

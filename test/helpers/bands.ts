@@ -1,8 +1,8 @@
 import { readAudio } from "../../lib/audio/files.js";
 import { downmix } from "../../lib/audio/pcm.js";
 import type { AudioInput } from "../../lib/audio/index.js";
-import type { IndexSpan } from "../../lib/clap/index-input.js";
 import type { SearchModel, TimelineOptions } from "../../lib/clap/search-model.js";
+import type { TimedEmbedding } from "../../lib/clap/types.js";
 
 const bands = 24;
 
@@ -38,7 +38,7 @@ export class BandModel implements SearchModel {
   async embedAudio(
     inputs: readonly AudioInput[],
     { windowSeconds = 2, hopSeconds = windowSeconds / 2, signal }: TimelineOptions,
-  ): Promise<readonly (readonly IndexSpan[])[]> {
+  ): Promise<readonly (readonly TimedEmbedding[])[]> {
     return await Promise.all(
       inputs.map(async (input) => {
         signal?.throwIfAborted();
@@ -52,7 +52,12 @@ export class BandModel implements SearchModel {
 
 type Clip = Awaited<ReturnType<typeof readAudio>>;
 
-function timeline(samples: Float32Array, rate: number, length: number, hop: number): IndexSpan[] {
+function timeline(
+  samples: Float32Array,
+  rate: number,
+  length: number,
+  hop: number,
+): TimedEmbedding[] {
   const end = samples.length / rate;
   const count = Math.max(1, Math.ceil((end - length) / hop - 1e-9) + 1);
   return Array.from({ length: count }, (_, i) => {
