@@ -128,6 +128,14 @@ test("options that exclude each other are usage errors", async (t) => {
   await refuses(t, generate("-o", taken, "--no-overwrite"), "exists");
 });
 
+test("inspect describes audio of any format", async (t) => {
+  const path = "test/fixtures/audio/music.mp3";
+  const text = (await cli(["inspect", path])).stdout.toString();
+  t.regex(text, /^mp3, mp3: 44100 Hz, 2 channels, 0\.500 s\ntitle +Příliš žluťoučký\n/);
+  const json: unknown = JSON.parse((await cli(["inspect", path, "--json"])).stdout.toString());
+  t.like(json, { codec: "mp3", seconds: 0.5 });
+});
+
 test("failures name their code and what to do next", async (t) => {
   const absent = await cli(["inspect", join(folder, "absent")]);
   t.is(absent.code, 1);

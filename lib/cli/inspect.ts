@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import type { Command } from "commander";
+import type { AudioProbe } from "../audio/decoder/protocol.js";
 import type { AudioFileInfo } from "../audio/types.js";
 import type { CheckpointReport, ComponentReport } from "../checkpoint/inspect.js";
 import { print, printJson } from "./session.js";
@@ -16,6 +17,7 @@ Examples:
   $ musicldm inspect epoch_15.pt               what a torch file holds; nothing in it is run
   $ musicldm inspect ./model                   components, configurations, totals
   $ musicldm inspect ./model/unet --tensors    every tensor with dtype, shape and size
+  $ musicldm inspect song.mp3                  codec, length and tags of any audio file
   $ musicldm inspect piano.wav --json | jq -r .metadata.settings.seed`;
 
 /** Declare `inspect`. */
@@ -23,7 +25,7 @@ export function addInspect(program: Command, session: Session): void {
   program
     .command("inspect")
     .summary("read back the settings of a music file, or describe a checkpoint")
-    .description("Describe a WAV or FLAC file, a safetensors or torch file, or a model folder.")
+    .description("Describe an audio file, a safetensors or torch file, or a model folder.")
     .argument("<path>", "file or folder")
     .option("--tensors", "list every tensor of a checkpoint")
     .option("--json", "print one JSON document")
@@ -39,11 +41,19 @@ async function runInspect(path: string, flags: InspectFlags, session: Session): 
     const info = await readAudioInfo(path);
     return flags.json ? printJson(info) : print(describeAudio(info).join("\n"));
   }
+  if (otherAudio.test(path)) {
+    const { probeAudio } = await import("../audio/load.js");
+    const info = await probeAudio(path, { signal: session.signal });
+    return flags.json ? printJson(info) : print(describeProbe(info).join("\n"));
+  }
   const { inspectCheckpoint } = await import("../checkpoint/inspect.js");
   const report = await inspectCheckpoint(path);
   if (flags.json) return printJson(flags.tensors ? report : withoutTensors(report));
   await print(describeCheckpoint(report, flags.tensors === true).join("\n"));
 }
+
+/** Names of audio that needs a decoder. */
+const otherAudio = /\.(mp3|m4a|mp4|aac|ogg|oga|opus|webm|mka|aiff?|caf|wv)$/i;
 
 /** By its first bytes, or by its name when it is too short to have any. */
 async function looksLikeAudio(path: string): Promise<boolean> {
@@ -59,8 +69,7 @@ async function looksLikeAudio(path: string): Promise<boolean> {
 
 function describeAudio(info: AudioFileInfo): string[] {
   const { metadata } = info;
-  const channels = info.channelCount === 1 ? "mono" : `${info.channelCount} channels`;
-  const rate = `${info.sampleRate} Hz, ${channels}, ${info.bitDepth} bits`;
+  const rate = `${rateText(info)}, ${info.bitDepth} bits`;
   const length = `${info.seconds.toFixed(3)} s (${info.sampleCount} samples)`;
   const tags = [
     ["title", metadata.title],
@@ -68,10 +77,23 @@ function describeAudio(info: AudioFileInfo): string[] {
     ["date", metadata.date],
     ...Object.entries(metadata.settings ?? {}),
   ];
-  const rows = tags.flatMap(([name, value]) =>
-    value === undefined ? [] : [`${String(name).padEnd(15)} ${oneLine(value)}`],
+  return [`${info.format}: ${rate}, ${length}`, ...tagRows(tags)];
+}
+
+function describeProbe(info: AudioProbe): string[] {
+  const length = info.seconds === null ? "unknown length" : `${info.seconds.toFixed(3)} s`;
+  const title = `${info.container}, ${info.codec}: ${rateText(info)}, ${length}`;
+  return [oneLine(title), ...tagRows(Object.entries(info.tags))];
+}
+
+function rateText({ sampleRate, channelCount }: AudioFileInfo | AudioProbe): string {
+  return `${sampleRate} Hz, ${channelCount === 1 ? "mono" : `${channelCount} channels`}`;
+}
+
+function tagRows(tags: readonly (readonly unknown[])[]): string[] {
+  return tags.flatMap(([name, value]) =>
+    value === undefined ? [] : [`${oneLine(name).padEnd(15)} ${oneLine(value)}`],
   );
-  return [`${info.format}: ${rate}, ${length}`, ...rows];
 }
 
 /** Text from a file, without control characters that a terminal would obey. */

@@ -41,7 +41,8 @@ function openChecked(ffmpeg: FFmpeg, file: NamedFile): FFmpegFile {
 }
 
 function jumpOf({ container, codec }: AudioProbe): Jump {
-  if (["wav", "w64", "flac", "ogg", "mp4", "aiff", "caf"].includes(container)) return "seek";
+  if (["flac", "ogg", "mp4"].includes(container)) return "seek";
+  if (["wav", "w64", "aiff", "caf"].includes(container) && codec.startsWith("pcm_")) return "seek";
   const isCounted = container === "mp3" || container === "aac" || codec === "opus";
   return isCounted ? "count" : "none";
 }
