@@ -62,7 +62,7 @@ test("a stream delivers what comes before the damage", async (t) => {
     for await (const _ of streamAudio(bytes, { chunkSeconds: 0.5 })) clips++;
   };
   await refuses(t, read, "E_AUDIO");
-  t.true(clips >= 0);
+  t.is(clips, 9); // the damage begins at 4.8 s
 });
 
 test("what is no audio is E_AUDIO", async (t) => {

@@ -36,7 +36,7 @@ function middleLevel(samples: Float32Array): number {
 
 const decibels = (ratio: number): number => 20 * Math.log10(ratio);
 
-test.serial("aliases stay below -100 dB", async (t) => {
+test.serial("aliases stay below -115 dB", async (t) => {
   for (const [from, to] of ratios.filter(([from, to]) => to < from)) {
     let worst = -Infinity;
     for (let i = 0; i <= 12; i++) {
@@ -45,11 +45,11 @@ test.serial("aliases stay below -100 dB", async (t) => {
       worst = Math.max(worst, decibels(middleLevel(output) * Math.SQRT2));
     }
     t.log(`${from} to ${to}: ${worst.toFixed(1)} dB`);
-    t.true(worst < -100);
+    t.true(worst < -115);
   }
 });
 
-test.serial("a sweep above the new Nyquist frequency leaves less than -100 dB", async (t) => {
+test.serial("a sweep above the new Nyquist frequency leaves less than -115 dB", async (t) => {
   const rate = 48000;
   const length = 2 * rate;
   const sweep = Float32Array.from({ length }, (_, i) => {
@@ -60,7 +60,7 @@ test.serial("a sweep above the new Nyquist frequency leaves less than -100 dB", 
   const inside = output.subarray(200, output.length - 200);
   const peak = inside.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   t.log(`peak ${decibels(peak).toFixed(1)} dB`);
-  t.true(decibels(peak) < -100);
+  t.true(decibels(peak) < -115);
 });
 
 test.serial("the passband is flat to 0.95 of the lower Nyquist frequency", async (t) => {

@@ -40,7 +40,7 @@ const highestRate = 10_000_000;
 
 /**
  * Read audio of any form and format, whole or in part: mixed, converted to another rate (flat to
- * 0.95 of the lower Nyquist frequency, aliases below -120 dB), from an exact sample on.
+ * 0.95 of the lower Nyquist frequency, aliases below -115 dB), from an exact sample on.
  *
  * Equals the same part of the whole audio; a damaged part is an error, never silence.
  *

@@ -11,7 +11,7 @@ export interface ResampleOptions extends CallOptions {
    * with: 6 zero crossings, cut-off at 0.99 of the lower Nyquist frequency; what lies up to a
    * quarter above that frequency folds back at -7 to -45 dB.
    * `"high"` is a Kaiser-windowed sinc for files and ears: flat up to 0.95 of the lower Nyquist
-   * frequency, aliases below -120 dB. Default `"standard"`.
+   * frequency, aliases below -115 dB. Default `"standard"`.
    */
   readonly quality?: "standard" | "high" | undefined;
 }

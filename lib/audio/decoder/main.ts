@@ -24,15 +24,21 @@ async function* gather(
   checkChoice(range.channels, audio.info.channelCount);
   let held: (readonly Float32Array[])[] = [];
   let samples = 0;
-  for await (const channels of audio.read(range.start, range.end)) {
-    held.push(choose(channels, range.channels));
-    samples += (channels[0]?.length ?? 0) * channels.length;
-    if (samples < pieceSamples) continue;
-    yield join(held);
-    held = [];
-    samples = 0;
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    for await (const channels of audio.read(range.start, range.end)) {
+      held.push(choose(channels, range.channels));
+      samples += (channels[0]?.length ?? 0) * channels.length;
+      if (samples < pieceSamples) continue;
+      yield join(held);
+      held = [];
+      samples = 0;
+    }
+  } catch (error) {
+    failure = { error }; // what came before the damage is delivered first
   }
   if (samples > 0) yield join(held);
+  if (failure) throw failure.error;
 }
 
 async function close(): Promise<void> {
