@@ -211,6 +211,7 @@ test("invalid folders, models, windows and queries are refused", async (t) => {
   await using index = await openIndex(model);
   const code = async (run: Promise<unknown>) => (await t.throwsAsync<MusicLDMError>(run))?.code;
   t.is(await code(indexFolder(model, join(folder, "absent"), index)), "E_IO");
+  t.is(await code(indexFolder(model, "", index)), "E_ARGUMENT");
   t.is(await code(indexFolder(model, folder, index, { extensions: ["wav"] })), "E_ARGUMENT");
   t.is(await code(indexFolder(model, folder, index, { extensions: [] })), "E_ARGUMENT");
   const other = new BandModel("other");

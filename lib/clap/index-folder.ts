@@ -55,6 +55,9 @@ export async function indexFolder(
   index: EmbeddingIndex,
   options: IndexFolderOptions = {},
 ): Promise<IndexFolderReport> {
+  if (typeof folder !== "string" || folder === "") {
+    throw expected("E_ARGUMENT", "the path of a folder", "folder", folder);
+  }
   requireSameModel(model, index);
   const windowing = await agreeOnWindowing(index, options);
   const extensions = checkExtensions(options.extensions ?? audioExtensions);
