@@ -88,9 +88,10 @@ function variantsOf(own: ExtractorConfig): readonly Variant[] {
     const { frequency_min: low, frequency_max: high } = config;
     return { name: `${bank}, ${low}..${high} Hz`, config };
   };
+  const highest = [8000, 14_000, 18_000].filter((hertz) => hertz <= own.sampling_rate / 2);
   const all = (["rand_trunc", "fusion"] as const).flatMap((truncation) =>
     [0, 50].flatMap((frequency_min) =>
-      [8000, 14_000, 18_000].map((frequency_max) =>
+      highest.map((frequency_max) =>
         describe({ ...own, truncation, frequency_min, frequency_max }),
       ),
     ),
