@@ -21,19 +21,21 @@ class Ears:
     def __init__(self, state, audio, fused):
         self.code = laion()
         self.truncation = "fusion" if fused else "rand_trunc"
-        self.encoder = load("htsat").HTSAT_Swin_Transformer(
-            config=settings(),
-            num_classes=audio["num_classes"],
-            embed_dim=audio["patch_embeds_hidden_size"],
-            depths=audio["depths"],
-            num_heads=audio["num_attention_heads"],
-            enable_fusion=fused,
-            fusion_type="aff_2d" if fused else "None",
-        ).eval()
-        width, inner = audio["hidden_size"], audio["projection_dim"]
-        self.projection = nn.Sequential(
-            nn.Linear(width, inner), nn.ReLU(), nn.Linear(inner, inner)
+        self.encoder = (
+            load("htsat")
+            .HTSAT_Swin_Transformer(
+                config=settings(),
+                num_classes=audio["num_classes"],
+                embed_dim=audio["patch_embeds_hidden_size"],
+                depths=audio["depths"],
+                num_heads=audio["num_attention_heads"],
+                enable_fusion=fused,
+                fusion_type="aff_2d" if fused else "None",
+            )
+            .eval()
         )
+        width, inner = audio["hidden_size"], audio["projection_dim"]
+        self.projection = nn.Sequential(nn.Linear(width, inner), nn.ReLU(), nn.Linear(inner, inner))
         self._fill(self.encoder, "audio_branch.", state)
         self._fill(self.projection, "audio_projection.", state)
 

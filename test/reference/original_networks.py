@@ -11,7 +11,6 @@ from torch.nn import functional
 from torch.nn.utils import weight_norm
 
 
-
 def modules(**named):
     """A module with these children."""
     return nn.ModuleDict(named)
