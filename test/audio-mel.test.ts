@@ -73,6 +73,12 @@ for (const [name, [samples, options]] of Object.entries(cases)) {
     });
     using plain = await byOperators(wave, options);
     await assertClose(t, [plain, wanted], 1e-6, "operators");
+    using exact = await byOperators(wave, { ...options, precision: "float64" });
+    await assertClose(t, [exact, wanted], 1e-6, "operators in float64");
+    await withEveryCapability(async (capability) => {
+      using mel = await melSpectrogram(wave, { ...options, precision: "float64" });
+      await assertClose(t, [mel, exact], 2e-7, `${capability} in float64`);
+    });
   });
 }
 

@@ -67,6 +67,24 @@ for (const stack of ["transformers", "laion"] as const) {
   }
 }
 
+/** `tone` of test/reference/clap_features.py. */
+function tone(count: number): Float32Array {
+  const sample = (_: unknown, n: number) => 0.5 * Math.sin((2 * Math.PI * 440 * n) / 48000);
+  return Float32Array.from({ length: count }, sample);
+}
+
+test.serial("bins that are silent beside a tone equal those of transformers", async (t) => {
+  using golden = await openGolden("clap-tone");
+  for (const truncation of ["rand_trunc", "fusion"] as const) {
+    using features = await new ClapFeatureExtractor(config({ truncation })).extract([tone(480000)]);
+    const [grid, norms] = await digest(features);
+    using _grid = grid;
+    using _norms = norms;
+    await assertClose(t, [grid, golden.get(`output.${truncation}`)], 1e-6, truncation);
+    await assertClose(t, [norms, golden.get(`norm.${truncation}`)], 1e-6, `${truncation}, norms`);
+  }
+});
+
 /** Frame 0 and frame 500, bands 14 to 20, of a quantised sine of 1 kHz: reference/clap.md, 10. */
 const sineBands: Readonly<Record<Truncation, Readonly<Record<number, readonly number[]>>>> = {
   rand_trunc: {

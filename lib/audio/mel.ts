@@ -32,11 +32,16 @@ export interface MelSettings extends StftSettings {
   readonly offset: number;
   /** Logarithm at the end; `"dB"` is 10 · log10 of powers and 20 · log10 of magnitudes. */
   readonly compression: "none" | "ln" | "log10" | "dB";
+  /**
+   * Of transforms and filters. In `"float32"` the rounding of a loud tone lies 140 dB below it;
+   * transformers and librosa's filters compute in `"float64"`.
+   */
+  readonly precision: "float32" | "float64";
 }
 
 /**
  * A preset, and what differs from it. What neither names: `fMin` 0, `fMax` half the sample rate,
- * `"slaney"`, `"area"`, `"hertz"`, `epsilon`, `floor` and `offset` 0, and the defaults of `stft`.
+ * `"slaney"`, `"area"`, `"hertz"`, `epsilon`, `floor` and `offset` 0, `"float32"`, and the defaults of `stft`.
  */
 export interface MelOptions extends Partial<MelSettings>, CallOptions {
   /** Default `"musicldm"`. */
@@ -50,9 +55,24 @@ function completeMel({ preset = "musicldm", ...options }: MelOptions): MelSettin
   const chosen = { ...(melPresets[preset] as Partial<MelSettings>), ...defined(options) };
   const { sampleRate = 16_000, melBins = 64, fMin = 0, fMax = sampleRate / 2 } = chosen;
   const { scale = "slaney", norm = "area", slopes = "hertz", power = 1 } = chosen;
-  const { epsilon = 0, floor = 0, offset = 0, compression = "none" } = chosen;
+  const {
+    epsilon = 0,
+    floor = 0,
+    offset = 0,
+    compression = "none",
+    precision = "float32",
+  } = chosen;
   const range = { sampleRate, melBins, fMin, fMax, scale, norm, slopes };
-  return { ...completeStft(chosen), ...range, power, epsilon, floor, offset, compression };
+  return {
+    ...completeStft(chosen),
+    ...range,
+    power,
+    epsilon,
+    floor,
+    offset,
+    compression,
+    precision,
+  };
 }
 
 function defined(options: Partial<MelSettings>): Partial<MelSettings> {

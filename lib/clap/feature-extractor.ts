@@ -189,6 +189,7 @@ function melOptions(config: ExtractorConfig): MelOptions {
     melBins: config.feature_size,
     fMin: config.frequency_min,
     fMax: config.frequency_max,
+    precision: "float64",
   };
 }
 

@@ -43,12 +43,13 @@ at::Tensor compress(const at::Tensor& mel, const MelSettings& settings) {
   }
 }
 
-at::Tensor mel_by_operators(const at::Tensor& wave, const MelSettings& settings) {
+at::Tensor mel_by_operators(const at::Tensor& given, const MelSettings& settings) {
+  const at::Tensor wave = settings.in_double ? given.to(at::kDouble) : given;
   const auto options = wave.options().requires_grad(false);
   const at::Tensor bank = make_filter_bank(settings).to(options);
   const at::Tensor bins = measure(spectra(wave, settings.stft), settings);
-  const at::Tensor mel = at::matmul(bank, bins);                // [B, mels, frames]
-  return compress(mel, settings).transpose(1, 2).contiguous();  // [B, frames, mels]
+  const at::Tensor mel = at::matmul(bank, bins);  // [B, mels, frames]
+  return compress(mel, settings).transpose(1, 2).contiguous().to(given.scalar_type());
 }
 
 // Where frames come from: a wave, and what surrounds it.
@@ -70,7 +71,9 @@ struct Source {
 };
 
 // Lets a task read its frames, from `first` on; those that reach over an edge from `copies`.
-void point_to_frames(kernels::MelTask& task, const Source& source, int64_t first, float* copies) {
+template <class Real>
+void point_to_frames(kernels::MelTask<Real>& task, const Source& source, int64_t first,
+                     float* copies) {
   const int64_t span = task.plan->span;
   const int64_t start = source.start(first);
   const int64_t last = source.start(first + task.frames - 1);
@@ -87,19 +90,27 @@ void point_to_frames(kernels::MelTask& task, const Source& source, int64_t first
   }
 }
 
-at::Tensor mel_by_kernels(const at::Tensor& given, const MelSettings& settings,
-                          const MelTables& tables) {
-  check_wave(given, settings.stft);
+void run(const kernels::KernelTable& table, const kernels::MelTask<float>& task) {
+  table.mel(task);
+}
+void run(const kernels::KernelTable& table, const kernels::MelTask<double>& task) {
+  table.mel_double(task);
+}
+
+template <class Real>
+at::Tensor mel_by_kernels(const at::Tensor& given, const MelSettings& settings) {
+  const auto tables = MelTables<Real>::of(settings);
+  const kernels::MelPlan<Real>& plan = tables->plan();
   const at::Tensor wave = given.contiguous();
   const int64_t frames = settings.stft.frames(wave.size(1));
-  const kernels::MelPlan& plan = tables.plan();
   at::Tensor result = at::empty({wave.size(0), frames, plan.mel_bins}, wave.options());
 
+  constexpr int64_t kFloats = sizeof(Real) / sizeof(float);
   const kernels::KernelTable& table = kernels::kernels();
-  const int64_t lanes = table.lanes;
+  const int64_t lanes = table.lanes / kFloats;
   const int64_t groups = kernels::ceil_div(frames, lanes);
   const int64_t all = wave.size(0) * groups;
-  const int64_t work = kernels::round_up(kernels::mel_work(plan.fft_size, lanes), 16);
+  const int64_t work = kernels::round_up(kFloats * kernels::mel_work(plan.fft_size, lanes), 16);
   const int64_t own = work + kernels::round_up(lanes * plan.span, 16);
   const kernels::Buffer buffer(kernels::worker_count(std::min(all, kGroupsAtOnce)) * own);
   const float* const samples = wave.const_data_ptr<float>();
@@ -112,12 +123,12 @@ at::Tensor mel_by_kernels(const at::Tensor& given, const MelSettings& settings,
       const int64_t first = (done + index) % groups * lanes;
       float* const scratch = buffer.data() + worker * own;
       const Source source{samples + item * wave.size(1), wave.size(1), settings};
-      kernels::MelTask task{.plan = &plan,
-                            .frames = std::min(lanes, frames - first),
-                            .work = scratch,
-                            .to = to + (item * frames + first) * plan.mel_bins};
+      kernels::MelTask<Real> task{.plan = &plan,
+                                  .frames = std::min(lanes, frames - first),
+                                  .work = reinterpret_cast<Real*>(scratch),
+                                  .to = to + (item * frames + first) * plan.mel_bins};
       point_to_frames(task, source, first, scratch + work);
-      table.mel(task);
+      run(table, task);
     });
   }
   return result;
@@ -136,10 +147,12 @@ at::Tensor mel_filter_bank(const MelSettings& settings) {
 
 at::Tensor mel_spectrogram(const at::Tensor& wave, const MelSettings& settings) {
   check_settings(settings);
-  if (wave.is_cpu() && !wants_gradient(wave) && MelTables::suits(settings)) {
-    return mel_by_kernels(wave, settings, *MelTables::of(settings));
+  check_wave(wave, settings.stft);
+  if (!wave.is_cpu() || wants_gradient(wave) || !suits_kernels(settings.stft)) {
+    return mel_by_operators(wave, settings);
   }
-  return mel_by_operators(wave, settings);
+  return settings.in_double ? mel_by_kernels<double>(wave, settings)
+                            : mel_by_kernels<float>(wave, settings);
 }
 
 }  // namespace musicldm::audio

@@ -37,40 +37,43 @@ std::vector<int32_t> input_order(const std::vector<int64_t>& radices) {
   return order;
 }
 
-void add_rotation(std::vector<float>& to, int64_t part, int64_t whole) {
+template <class Real>
+void add_rotation(std::vector<Real>& to, int64_t part, int64_t whole) {
   const double angle =
       2 * std::numbers::pi * static_cast<double>(part) / static_cast<double>(whole);
-  to.push_back(static_cast<float>(std::cos(angle)));
-  to.push_back(static_cast<float>(std::sin(angle)));
+  to.push_back(static_cast<Real>(std::cos(angle)));
+  to.push_back(static_cast<Real>(std::sin(angle)));
 }
 
 }  // namespace
 
-bool MelTables::suits(const MelSettings& settings) {
-  const int64_t size = settings.stft.fft_size;
+bool suits_kernels(const StftSettings& settings) {
+  const int64_t size = settings.fft_size;
   return size >= 4 && size % 2 == 0 && !radices_of(size / 2).empty();
 }
 
-std::shared_ptr<const MelTables> MelTables::of(const MelSettings& settings) {
-  using Entry = std::pair<MelSettings, std::shared_ptr<const MelTables>>;
+template <class Real>
+std::shared_ptr<const MelTables<Real>> MelTables<Real>::of(const MelSettings& settings) {
+  using Entry = std::pair<MelSettings, std::shared_ptr<const MelTables<Real>>>;
   static std::mutex mutex;
   static std::deque<Entry> kept;
   const std::lock_guard lock(mutex);
   const auto found = std::find_if(kept.begin(), kept.end(),
                                   [&](const Entry& entry) { return entry.first == settings; });
   const auto tables =
-      found != kept.end() ? found->second : std::make_shared<const MelTables>(settings);
+      found != kept.end() ? found->second : std::make_shared<const MelTables<Real>>(settings);
   if (found != kept.end()) kept.erase(found);
   kept.emplace_front(settings, tables);
   if (kept.size() > kKeptTables) kept.pop_back();
   return tables;
 }
 
-MelTables::MelTables(const MelSettings& settings) {
+template <class Real>
+MelTables<Real>::MelTables(const MelSettings& settings) {
   const at::Tensor window = make_window(settings.stft);
   const double* value = window.const_data_ptr<double>();
   for (int64_t n = 0; n < settings.stft.window_samples; ++n) {
-    window_.push_back(static_cast<float>(value[n] / 2));
+    window_.push_back(static_cast<Real>(value[n] / 2));
   }
   fill_transform(settings.stft.fft_size);
   fill_filters(settings);
@@ -84,7 +87,7 @@ MelTables::MelTables(const MelSettings& settings) {
            .pass_count = static_cast<int64_t>(passes_.size()),
            .turns = turns_.data(),
            .is_magnitude = settings.power == 1,
-           .epsilon = static_cast<float>(settings.epsilon),
+           .epsilon = static_cast<Real>(settings.epsilon),
            .mel_bins = settings.mel_bins,
            .starts = starts_.data(),
            .counts = counts_.data(),
@@ -95,7 +98,8 @@ MelTables::MelTables(const MelSettings& settings) {
            .floor_result = static_cast<float>(factor == 0 ? least : factor * std::log(least))};
 }
 
-void MelTables::fill_transform(int64_t fft_size) {
+template <class Real>
+void MelTables<Real>::fill_transform(int64_t fft_size) {
   const int64_t half = fft_size / 2;
   const std::vector<int64_t> radices = radices_of(half);
   const std::vector<int32_t> order = input_order(radices);
@@ -117,10 +121,11 @@ void MelTables::fill_transform(int64_t fft_size) {
   for (int64_t k = 0; k <= half / 2; ++k) add_rotation(turns_, k, fft_size);
 }
 
-void MelTables::fill_filters(const MelSettings& settings) {
-  const at::Tensor bank = make_filter_bank(settings).to(at::kFloat);
+template <class Real>
+void MelTables<Real>::fill_filters(const MelSettings& settings) {
+  const at::Tensor bank = make_filter_bank(settings).to(c10::CppTypeToScalarType<Real>::value);
   const int64_t bins = settings.stft.bins();
-  const float* row = bank.const_data_ptr<float>();
+  const Real* row = bank.const_data_ptr<Real>();
   for (int64_t m = 0; m < settings.mel_bins; ++m, row += bins) {
     int64_t end = bins;
     while (end > 0 && row[end - 1] == 0) --end;
@@ -131,5 +136,8 @@ void MelTables::fill_filters(const MelSettings& settings) {
     weights_.insert(weights_.end(), row + start, row + end);
   }
 }
+
+template class MelTables<float>;
+template class MelTables<double>;
 
 }  // namespace musicldm::audio

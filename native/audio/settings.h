@@ -60,6 +60,7 @@ struct MelSettings {
   double floor;        // of mel values
   double offset;       // added to them after that
   Compression compression;
+  bool in_double;  // transforms and filters; waves and results are float32 in any case
 
   bool operator==(const MelSettings&) const = default;
   // What the natural logarithm is multiplied by; 0 for none.

@@ -58,7 +58,6 @@ at::Tensor overlap(const at::Tensor& frames, const StftSettings& settings) {
 }  // namespace
 
 at::Tensor spectra(const at::Tensor& wave, const StftSettings& settings) {
-  check_wave(wave, settings);
   const auto options = wave.options().requires_grad(false);
   return at::stft(pad(wave, settings), settings.fft_size, settings.hop_samples, settings.fft_size,
                   frame_window(settings, options), /*center=*/false, "constant",
@@ -67,6 +66,7 @@ at::Tensor spectra(const at::Tensor& wave, const StftSettings& settings) {
 
 at::Tensor stft(const at::Tensor& wave, const StftSettings& settings) {
   check_settings(settings);
+  check_wave(wave, settings);
   return at::view_as_real(spectra(wave, settings)).contiguous();
 }
 

@@ -71,7 +71,8 @@ audio::MelSettings mel_settings(const Map& map) {
                                              {{"none", Compression::kNone},
                                               {"ln", Compression::kLn},
                                               {"log10", Compression::kLog10},
-                                              {"dB", Compression::kDecibels}})};
+                                              {"dB", Compression::kDecibels}}),
+          .in_double = choose<bool>(map, "precision", {{"float64", true}, {"float32", false}})};
 }
 
 audio::ClipSettings clip_settings(const Map& map) {

@@ -109,16 +109,21 @@ def laion_features(code, truncation, filling, count):
     return torchlibrosa_db(sample["waveform"])[None], longer
 
 
-def transformers_features(truncation, padding, count):
+def transformers_features(truncation, padding, wave):
     """Return features [1 or 4, 1001, 64] and the flag of a lone clip."""
     extractor = ClapFeatureExtractor(frequency_min=50, truncation=truncation, padding=padding)
-    result = extractor(signal(count), sampling_rate=RATE, return_tensors="np")
+    result = extractor(wave, sampling_rate=RATE, return_tensors="np")
     return result["input_features"][0], bool(result["is_longer"][0][0])
 
 
 def signal(count):
     """Return noise that exceeds the range of 16-bit integers now and then."""
     return noise(count, 1) * np.float32(2.5)
+
+
+def tone(count):
+    """Return a sine of 440 Hz, beside which most bins are silent."""
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(count) / RATE)).astype(np.float32)
 
 
 def digest(features):
@@ -143,14 +148,19 @@ def cases():
 
 
 def make():
-    """Write `clap-features.safetensors`."""
+    """Write `clap-features.safetensors` and `clap-tone.safetensors`."""
+    tones = {}
+    for mode in MODES:
+        features, _ = transformers_features(mode, "repeatpad", tone(MAX_LENGTH))
+        tones[f"output.{mode}"], tones[f"norm.{mode}"] = digest(features)
+    write("clap-tone", tones, AUDIO_CONFIG)
     code = laion()
     tensors = {}
     randint, choice = fixed_choices()
     with randint, choice:
         for mode, filling, count in cases():
             for name, (features, longer) in {
-                "transformers": transformers_features(mode, filling, count),
+                "transformers": transformers_features(mode, filling, signal(count)),
                 "laion": laion_features(code, mode, filling, count),
             }.items():
                 case = f"{name}.{mode}.{filling}.{count}"

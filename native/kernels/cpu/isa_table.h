@@ -26,7 +26,8 @@ const KernelTable MUSICLDM_TABLE = {
     .fourier_input = MUSICLDM_ISA::fourier_input,
     .fourier_output = MUSICLDM_ISA::fourier_output,
     .fourier_weights = MUSICLDM_ISA::fourier_weights,
-    .mel = MUSICLDM_ISA::mel,
+    .mel = MUSICLDM_ISA::mel<float>,
+    .mel_double = MUSICLDM_ISA::mel<double>,
 };
 
 }  // namespace musicldm::kernels

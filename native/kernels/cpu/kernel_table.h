@@ -20,7 +20,8 @@ struct KernelTable {
   void (*fourier_input)(const FourierInputTask&);
   void (*fourier_output)(const FourierOutputTask&);
   void (*fourier_weights)(const FourierWeightsTask&);
-  void (*mel)(const MelTask&);
+  void (*mel)(const MelTask<float>&);
+  void (*mel_double)(const MelTask<double>&);
 };
 
 extern const KernelTable kPortableKernels;

@@ -16,9 +16,19 @@ inline constexpr int64_t kLanes = MUSICLDM_VECTOR_BYTES / 4;
 using Vec = float __attribute__((vector_size(MUSICLDM_VECTOR_BYTES)));
 using IntVec = int32_t __attribute__((vector_size(MUSICLDM_VECTOR_BYTES)));
 using UnalignedVec = float __attribute__((vector_size(MUSICLDM_VECTOR_BYTES), aligned(4)));
+using DoubleVec = double __attribute__((vector_size(MUSICLDM_VECTOR_BYTES)));
+using UnalignedDoubleVec = double __attribute__((vector_size(MUSICLDM_VECTOR_BYTES), aligned(8)));
+// As many floats as there are doubles in a vector.
+using UnalignedHalfVec = float __attribute__((vector_size(MUSICLDM_VECTOR_BYTES / 2), aligned(4)));
 
 inline Vec load(const float* from) { return *reinterpret_cast<const UnalignedVec*>(from); }
 inline void store(float* to, Vec value) { *reinterpret_cast<UnalignedVec*>(to) = value; }
+inline DoubleVec load(const double* from) {
+  return *reinterpret_cast<const UnalignedDoubleVec*>(from);
+}
+inline void store(double* to, DoubleVec value) {
+  *reinterpret_cast<UnalignedDoubleVec*>(to) = value;
+}
 inline Vec broadcast(float value) { return value - Vec{}; }
 
 // The first `count` lanes; the others are zero.
