@@ -41,7 +41,8 @@ export interface MelSettings extends StftSettings {
 
 /**
  * A preset, and what differs from it. What neither names: `fMin` 0, `fMax` half the sample rate,
- * `"slaney"`, `"area"`, `"hertz"`, `epsilon`, `floor` and `offset` 0, `"float32"`, and the defaults of `stft`.
+ * `"slaney"`, `"area"`, `"hertz"`, `epsilon`, `floor` and `offset` 0, `"float32"`, and the defaults
+ * of `stft`.
  */
 export interface MelOptions extends Partial<MelSettings>, CallOptions {
   /** Default `"musicldm"`. */
