@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import test from "ava";
 import type { ExecutionContext } from "ava";
 import { loadAudio, probeAudio, streamAudio } from "../lib/audio/load.js";
@@ -169,4 +169,22 @@ test("an abort takes effect at any time", async (t) => {
   setTimeout(() => late.abort(), 20);
   await refuses(t, () => loadAudio(endless, { signal: late.signal }), "E_ABORTED");
   t.is((await loadAudio(path)).sampleRate, 16000);
+});
+
+test("what is no audio, and options of a wrong type, are E_ARGUMENT", async (t) => {
+  await refuses(t, () => loadAudio(Readable.from([{ not: "bytes" }])), "E_ARGUMENT");
+  await refuses(t, () => loadAudio(new URL("file:///a%2Fb.wav")), "E_ARGUMENT");
+  const path = fixturePath("speech.wav");
+  for (const options of [null, 5, { signal: 5 }, { signal: {} }] as unknown as [undefined]) {
+    await refuses(t, () => loadAudio(path, options), "E_ARGUMENT");
+    await refuses(t, () => probeAudio(path, options), "E_ARGUMENT");
+    await refuses(t, () => streamAudio(path, options).next(), "E_ARGUMENT");
+  }
+});
+
+test("a file without samples is named", async (t) => {
+  const path = join(folder, "silence.wav");
+  await writeFile(path, await wavOf([new Float32Array(0)]));
+  const error = await refuses(t, () => loadAudio(path), "E_AUDIO");
+  t.regex(error.message, /silence\.wav/);
 });

@@ -144,6 +144,8 @@ test.serial("invalid input leaves nothing behind", async (t) => {
     const written = writeTorch(join(folder, "x"), { tensors, data: data as never });
     await t.throwsAsync(written, { code: "E_ARGUMENT" });
   }
+  const number = writeTorch(join(folder, "x"), { tensors: { weight: 5 as never } });
+  await t.throwsAsync(number, { code: "E_ARGUMENT" });
   const beside = writeTorch(join(folder, "x"), { tensors, data: { a: 1 } }, { stateKey: null });
   await t.throwsAsync(beside, { code: "E_ARGUMENT" });
   await t.throwsAsync(writeTorch(join(folder, "no", "x"), { tensors }), { code: "E_IO" });

@@ -72,6 +72,8 @@ test.serial("refuses labels, templates and rows that are none", async (t) => {
   const code = "E_ARGUMENT";
   await t.throwsAsync(clap.classify(wave, []), { code, message: /label/ });
   await t.throwsAsync(clap.classify(wave, ["a", ""]), { code, message: /labels/ });
+  const holes = ["a", undefined, "b"] as string[];
+  await t.throwsAsync(clap.classify(wave, holes), { code, message: /labels\[1\]/ });
   await t.throwsAsync(clap.classify(wave, labels, { template: "no place" }), {
     code,
     message: /\{label\}.*template.*no place/,
@@ -82,4 +84,25 @@ test.serial("refuses labels, templates and rows that are none", async (t) => {
   await t.throwsAsync(clap.similarity([], []), { code });
   const [two, three] = [new Float32Array(2), new Float32Array(3)];
   await t.throwsAsync(clap.similarity([two], [three]), { code: "E_SHAPE" });
+  for (const value of [NaN, Infinity, 3e38]) {
+    const row = new Float32Array(2).fill(value);
+    await t.throwsAsync(clap.similarity([two], [row]), { code: "E_NONFINITE" });
+  }
+});
+
+test.serial("options of a wrong type are refused by every call", async (t) => {
+  const wrong = [null, 5, { signal: 5 }, { onProgress: 5 }] as unknown as [undefined];
+  using clap = await Clap.fromPretrained(debug);
+  const wave = sine(700, 0.1);
+  for (const options of wrong) {
+    const calls = [
+      Clap.fromPretrained(debug, options),
+      clap.embedText(["a"], options),
+      clap.embedAudio([wave], options),
+      clap.embedLabels(["a"], options),
+      clap.classify(wave, ["a"], options),
+      clap.verify(options),
+    ];
+    for (const call of calls) await t.throwsAsync(call, { code: "E_ARGUMENT" });
+  }
 });

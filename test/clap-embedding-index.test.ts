@@ -314,3 +314,26 @@ test("invalid rows and queries are refused, and change nothing", async (t) => {
   await fails(index.search(embedding), "E_DISPOSED");
   await fails(index.add([row!]), "E_DISPOSED");
 });
+
+test("what is no row, file or list is refused", async (t) => {
+  await using index = await EmbeddingIndex.open(":memory:", model);
+  const none = undefined as unknown as [];
+  const numbers = [5] as unknown as string[];
+  const [row] = randomRows(8, 1, 1);
+  const calls = [
+    () => EmbeddingIndex.open(":memory:", none as never),
+    () => index.add(none),
+    () => index.add([null] as unknown as []),
+    () => index.replace(none),
+    () => index.replace([{ file: "a", rows: none }]),
+    () => index.replace([{ file: "", rows: [] }]),
+    () => index.remove(none),
+    () => index.remove(numbers),
+    () => index.rename("a", none as never),
+    () => index.rename("a", { file: "" }),
+    () => index.search(row!.embedding, null as never),
+  ];
+  for (const call of calls) {
+    await t.throwsAsync(async () => call(), { instanceOf: MusicLDMError, code: "E_ARGUMENT" });
+  }
+});

@@ -121,6 +121,9 @@ test.serial("wrong usage is told", async (t) => {
     t.is(code, 2, `${args.join(" ")}: ${stderr}`);
     t.false(stderr.includes("    at "), stderr);
   }
+  const late = await run("embed", model, short, "-o", freshPath("absent/x.jsonl"));
+  t.is(late.code, 1);
+  t.notRegex(late.stderr, /^audio /m, "refused before the work");
   const nowhere = await run("embed", model, "/nowhere.wav", "-q");
   t.is(nowhere.code, 1);
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -134,6 +135,14 @@ test("inspect describes audio of any format", async (t) => {
   t.regex(text, /^mp3, mp3: 44100 Hz, 2 channels, 0\.500 s\ntitle +Příliš žluťoučký\n/);
   const json: unknown = JSON.parse((await cli(["inspect", path, "--json"])).stdout.toString());
   t.like(json, { codec: "mp3", seconds: 0.5 });
+});
+
+test("inspect does not wait for the writer of a pipe", async (t) => {
+  const pipe = join(folder, "pipe.wav");
+  execFileSync("mkfifo", [pipe]);
+  const { code, stderr } = await cli(["inspect", pipe]);
+  t.is(code, 1);
+  t.regex(stderr, /E_IO/);
 });
 
 test("failures name their code and what to do next", async (t) => {

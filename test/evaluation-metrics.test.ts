@@ -283,6 +283,7 @@ test.serial("invalid embeddings are refused, and nothing is left", async (t) => 
   };
   await refuse([one, two], [one], "E_ARGUMENT");
   await refuse([], [], "E_ARGUMENT");
+  await t.throwsAsync(ranksOfEmbeddings(undefined as never), { code: "E_ARGUMENT" });
   await refuse([one, Float32Array.of(1)], [one, two], "E_SHAPE");
   await refuse([one, Float32Array.of(NaN, 1)], [one, two], "E_NONFINITE");
   const aborted = ranksOfEmbeddings({ audio: [one], text: [two] }, { signal: AbortSignal.abort() });

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { requireOptions } from "../runtime/arguments.js";
 import { expected } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
 import { join } from "./decoder/mix.js";
@@ -120,6 +121,7 @@ function checkRate(name: string, value: number | undefined): void {
 }
 
 function checkOptions(options: LoadAudioOptions): void {
+  requireOptions(options);
   const { channels = "mono", startSeconds = 0, seconds } = options;
   checkRate("sampleRate", options.sampleRate);
   checkRate("inputSampleRate", options.inputSampleRate);
@@ -152,7 +154,7 @@ async function* readPieces(
     yield piece;
   }
   if (!isEmpty) return;
-  if (start === 0) throw damage("the audio", "it holds no samples");
+  if (start === 0) throw damage(source.name, "it holds no samples");
   throw expected("E_ARGUMENT", "a time before the end of the audio", "startSeconds", startSeconds);
 }
 

@@ -25,6 +25,8 @@ export type AudioInput = string | URL | Uint8Array | Readable | Float32Array | A
 
 /** Audio that is open. */
 export interface AudioSource extends AsyncDisposable {
+  /** What errors call it. */
+  readonly name: string;
   readonly info: AudioProbe;
   read(range: SampleRange): AsyncIterable<readonly Float32Array[]>;
 }
@@ -71,6 +73,7 @@ function clipSource(clip: AudioClip, signal: AbortSignal | undefined): AudioSour
   const seconds = length / sampleRate;
   const channelCount = channels.length;
   return {
+    name: "the clip",
     info: { container: "raw", codec: "pcm_f32le", sampleRate, channelCount, seconds, tags: {} },
     async *read(range) {
       checkChoice(range.channels, channelCount);
@@ -89,8 +92,11 @@ function clipSource(clip: AudioClip, signal: AbortSignal | undefined): AudioSour
 
 function pathOf(input: string | URL): string {
   if (typeof input === "string") return input;
-  if (input.protocol === "file:") return fileURLToPath(input);
-  throw expected("E_ARGUMENT", "a file: URL", "audio", input.href);
+  try {
+    return fileURLToPath(input);
+  } catch {
+    throw expected("E_ARGUMENT", "a file: URL", "audio", input.href);
+  }
 }
 
 async function openFile(path: string, signal: AbortSignal | undefined): Promise<AudioSource> {
@@ -102,7 +108,13 @@ async function openFile(path: string, signal: AbortSignal | undefined): Promise<
     throw new MusicLDMError("E_IO", `Cannot read ${path}: it is ${kind}`, { path });
   }
   if (found.size === 0) throw damage(path, "it is empty");
-  return DecodingSession.open({ path: resolve(path), name: path }, signal);
+  const session = await DecodingSession.open({ path: resolve(path), name: path }, signal);
+  return sourceOf(session, path, () => session[Symbol.asyncDispose]());
+}
+
+function sourceOf(session: DecodingSession, name: string, close: () => Promise<void>): AudioSource {
+  const { info } = session;
+  return { name, info, read: (range) => session.read(range), [Symbol.asyncDispose]: close };
 }
 
 async function openBytes(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<AudioSource> {
@@ -120,13 +132,21 @@ async function openStream(stream: Readable, signal: AbortSignal | undefined): Pr
   let size = 0;
   const write = async (path: string): Promise<void> => {
     const target = createWriteStream(path, { flags: "wx", mode: 0o600 });
-    await pipeline(stream, target, signal ? { signal } : {});
+    await pipeline(stream, bytesOf, target, signal ? { signal } : {});
     size = target.bytesWritten;
   };
   const source = await openSpooled(name, write, signal, () => {
     if (size === 0) throw damage(name, "it is empty");
   });
   return source;
+}
+
+/** Pass on what a file can hold: a stream of objects would end the process in the writer. */
+async function* bytesOf(chunks: AsyncIterable<unknown>): AsyncGenerator<string | Uint8Array> {
+  for await (const chunk of chunks) {
+    if (typeof chunk === "string" || chunk instanceof Uint8Array) yield chunk;
+    else throw expected("E_ARGUMENT", "a stream of bytes", "audio", chunk);
+  }
 }
 
 /** Decoders seek, so bytes from elsewhere wait in a temporary file that goes with the source. */
@@ -141,18 +161,15 @@ async function openSpooled(
   try {
     await write(path).catch((error: unknown) => {
       throwIfAborted(signal);
+      if (error instanceof MusicLDMError) throw error;
       throw ioError("keep", `${name} in ${path}`, error);
     });
     check();
     const session = await DecodingSession.open({ path, name }, signal);
-    return {
-      info: session.info,
-      read: (range) => session.read(range),
-      async [Symbol.asyncDispose]() {
-        await session[Symbol.asyncDispose]();
-        await remove();
-      },
-    };
+    return sourceOf(session, name, async () => {
+      await session[Symbol.asyncDispose]();
+      await remove();
+    });
   } catch (error) {
     await remove();
     throw error;

@@ -1,3 +1,4 @@
+import { requireList, requireOptions } from "../runtime/arguments.js";
 import { expected } from "../runtime/errors.js";
 import { call, NativeObject } from "../runtime/native.js";
 import type { CallOptions } from "../runtime/abort.js";
@@ -87,7 +88,11 @@ export class Checkpoint extends NativeObject {
     paths: string | readonly string[],
     options: OpenOptions = {},
   ): Promise<Checkpoint> {
+    if (typeof paths !== "string") requireList("paths", paths);
+    requireOptions(options);
     const list = typeof paths === "string" ? [paths] : [...paths];
+    const wrong = list.findIndex((path: unknown) => typeof path !== "string");
+    if (wrong >= 0) throw expected("E_ARGUMENT", "a path", `paths[${wrong}]`, list[wrong]);
     if (list.length === 0) throw expected("E_ARGUMENT", "at least one path", "paths", list);
     const layouts: (TorchLayout | null)[] = [];
     for (const path of list) {

@@ -3,6 +3,7 @@ import { openClapFolder } from "../checkpoint/clap-folder.js";
 import type { ClapConfig } from "../checkpoint/index.js";
 import { checkPlace, requireKnown } from "../nn/open.js";
 import type { CallOptions } from "../runtime/abort.js";
+import { requireObject, requireOptions } from "../runtime/arguments.js";
 import { expected } from "../runtime/errors.js";
 import { averageRows, cosines, rankLabels } from "./compare.js";
 import type { EmbeddingIndex, SearchHit } from "./embedding-index.js";
@@ -103,6 +104,7 @@ export class Clap implements Disposable {
     texts: readonly string[],
     options: CallOptions = {},
   ): Promise<readonly Float32Array[]> {
+    requireOptions(options);
     const { signal, onProgress } = options;
     onProgress?.({ stage: "text", step: 0, totalSteps: 1 });
     using encoding = await this.#parts.text.encode(texts, { signal });
@@ -159,13 +161,14 @@ export class Clap implements Disposable {
    * Compare embeddings → for each of `a` a row with its cosine to each of `b`.
    *
    * @param options `scaled`: multiply by `logitScaleAudio`, as the loss of the training does.
-   * Errors: `E_ARGUMENT`, `E_SHAPE`.
+   * Errors: `E_ARGUMENT`, `E_SHAPE`, `E_NONFINITE`.
    */
   async similarity(
     a: readonly Float32Array[],
     b: readonly Float32Array[],
     options: { readonly scaled?: boolean } = {},
   ): Promise<readonly Float32Array[]> {
+    requireObject("options", options);
     return cosines(a, b, options.scaled === true ? this.logitScaleAudio : 1);
   }
 
@@ -176,8 +179,10 @@ export class Clap implements Disposable {
    */
   async embedLabels(
     labels: readonly string[],
-    { template, signal }: Pick<ClassifyOptions, "template" | "signal"> = {},
+    options: Pick<ClassifyOptions, "template" | "signal"> = {},
   ): Promise<readonly Float32Array[]> {
+    requireOptions(options);
+    const { template, signal } = options;
     const lists: (readonly Float32Array[])[] = [];
     for (const texts of labelTexts(labels, template)) {
       lists.push(await this.embedText(texts, { signal }));
@@ -195,6 +200,7 @@ export class Clap implements Disposable {
     labels: readonly string[],
     options: ClassifyOptions = {},
   ): Promise<readonly Classification[]> {
+    requireOptions(options);
     const { template, ...listening } = options;
     const pool: string = options.pool ?? "mean";
     if (pool === "timeline") throw expected("E_ARGUMENT", '"mean" or "max"', "pool", pool);
@@ -224,6 +230,7 @@ export class Clap implements Disposable {
    * Errors: `E_ABORTED`, `E_DISPOSED`.
    */
   async verify(options: CallOptions = {}): Promise<VerifyReport> {
+    requireOptions(options);
     return verifyParts(this.#parts, options);
   }
 

@@ -1,3 +1,4 @@
+import { requireList } from "../runtime/arguments.js";
 import { expected } from "../runtime/errors.js";
 import type { Classification } from "./types.js";
 import { tensorOf, unitRows } from "./unit.js";
@@ -8,6 +9,7 @@ export async function cosines(
   b: readonly Float32Array[],
   scale: number,
 ): Promise<Float32Array[]> {
+  requireList("a", a);
   checkRows("a", a, a[0]?.length);
   checkRows("b", b, a[0]?.length);
   using left = await unitTensor(a);
@@ -30,10 +32,20 @@ function checkRows(name: string, rows: readonly Float32Array[], width: number | 
     throw expected("E_ARGUMENT", "at least one embedding", name, rows);
   }
   for (const row of rows as readonly unknown[]) {
-    if (row instanceof Float32Array && row.length > 0 && row.length === width) continue;
+    if (row instanceof Float32Array && row.length > 0 && row.length === width) {
+      requireNorm(name, row);
+      continue;
+    }
     const received = row instanceof Float32Array ? `${row.length} values` : row;
     throw expected("E_SHAPE", `a Float32Array of ${width ?? "its width"}`, name, received);
   }
+}
+
+/** Without a norm there is no cosine. */
+function requireNorm(name: string, row: Float32Array): void {
+  const squares = row.reduce((sum, value) => sum + value * value, 0);
+  if (Number.isFinite(Math.fround(squares))) return;
+  throw expected("E_NONFINITE", "embeddings of finite norm", name, Math.sqrt(squares));
 }
 
 /** Rank labels by cosine, with the softmax of the scaled cosines as their probabilities. */
@@ -43,7 +55,7 @@ export function rankLabels(
   scale: number,
 ): readonly Classification[] {
   const logits = Array.from(similarities, (cosine) => cosine * scale);
-  const highest = Math.max(...logits);
+  const highest = logits.reduce((most, logit) => Math.max(most, logit), -Infinity);
   const weights = logits.map((logit) => Math.exp(logit - highest));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const ranked = labels.map((label, index) => ({

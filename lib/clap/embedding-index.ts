@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { requireList, requireObject } from "../runtime/arguments.js";
 import { expected, MusicLDMError, toMusicLDMError } from "../runtime/errors.js";
 import { IndexDatabase } from "./index-database.js";
 import type { Row, Transaction } from "./index-database.js";
@@ -70,6 +71,7 @@ export class EmbeddingIndex implements AsyncDisposable {
    * process); `E_CONFIG` (made by another model, damaged, another kind of file).
    */
   static async open(path: string, options: OpenIndexOptions): Promise<EmbeddingIndex> {
+    requireObject("options", options);
     const { readOnly: isReadOnly = false, memoryBytes, embeddingSize, fingerprint } = options;
     if (typeof path !== "string" || path === "") {
       throw expected("E_ARGUMENT", "a path", "path", path);
@@ -106,6 +108,7 @@ export class EmbeddingIndex implements AsyncDisposable {
   /** Add rows, to known or new files. Errors: `E_ARGUMENT`, `E_SHAPE`, `E_NONFINITE`. */
   async add(rows: readonly IndexRow[]): Promise<void> {
     this.#requireWritable();
+    requireList("rows", rows);
     rows.forEach((row, i) => this.#checkRow(row, `rows[${i}]`));
     if (rows.length === 0) return;
     await this.#database.write(async (transaction) => {
@@ -130,7 +133,10 @@ export class EmbeddingIndex implements AsyncDisposable {
   /** Put files with all their rows in the place of what the index has of them. */
   async replace(files: readonly IndexedFile[]): Promise<void> {
     this.#requireWritable();
+    requireList("files", files);
     for (const { file, rows } of files) {
+      requireFile("file", file);
+      requireList(`rows of ${file}`, rows);
       rows.forEach((row, i) => this.#checkRow({ ...row, file }, `${file}, row ${i}`));
     }
     if (files.length === 0) return;
@@ -158,7 +164,10 @@ export class EmbeddingIndex implements AsyncDisposable {
   /** Change what is known of a file, its name included, and keep its rows. */
   async rename(from: string, to: Omit<IndexedFile, "rows">): Promise<void> {
     this.#requireWritable();
+    requireFile("from", from);
+    requireObject("to", to);
     const { file, size, modified, hash } = to;
+    requireFile("file", file);
     const parameters = { file, size: size ?? null, modified: modified ?? null, hash: hash ?? null };
     await this.#database.write(async (transaction) => {
       if (from !== file) await this.#delete(transaction, [file]);
@@ -173,6 +182,8 @@ export class EmbeddingIndex implements AsyncDisposable {
   /** Take files and their rows out; those that are not in it are no error. */
   async remove(files: readonly string[]): Promise<void> {
     this.#requireWritable();
+    requireList("files", files);
+    files.forEach((file, i) => requireFile(`files[${i}]`, file));
     if (files.length === 0) return;
     await this.#database.write((transaction) => this.#delete(transaction, files));
   }
@@ -283,10 +294,10 @@ export class EmbeddingIndex implements AsyncDisposable {
     await transaction.query(`DELETE FROM files WHERE id IN (${list})`);
   }
 
-  #checkRow({ file, startSeconds, endSeconds, embedding }: IndexRow, name: string): void {
-    if (typeof file !== "string" || file === "") {
-      throw expected("E_ARGUMENT", "a file name", `file of ${name}`, file);
-    }
+  #checkRow(row: IndexRow, name: string): void {
+    requireObject(name, row);
+    const { file, startSeconds, endSeconds, embedding } = row;
+    requireFile(`file of ${name}`, file);
     checkSpan(name, startSeconds, endSeconds);
     checkEmbedding(`embedding of ${name}`, embedding, this.embeddingSize);
   }
@@ -295,6 +306,11 @@ export class EmbeddingIndex implements AsyncDisposable {
     if (!this.isReadOnly) return;
     throw expected("E_ARGUMENT", "an index that was not opened readOnly", "the call", this.path);
   }
+}
+
+function requireFile(name: string, file: unknown): void {
+  if (typeof file === "string" && file !== "") return;
+  throw expected("E_ARGUMENT", "a file name", name, file);
 }
 
 async function nextId(transaction: Transaction): Promise<number> {
@@ -311,6 +327,7 @@ function requireModel(file: string, wanted: IndexModel, found: IndexModel): void
     throw new MusicLDMError("E_CONFIG", message, {
       file,
       key,
+      hint: "delete the index, use its model, or keep another index for this model",
       wanted: wanted[key],
       found: found[key],
     });

@@ -49,8 +49,8 @@ async function loadLibrary(): Promise<typeof DuckDB> {
 function engineError(path: string, cause: unknown): MusicLDMError {
   if (cause instanceof MusicLDMError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const fail = (code: MusicLDMError["code"], message: string): MusicLDMError =>
-    new MusicLDMError(code, `${message}: ${reason}`, { path, cause });
+  const fail = (code: MusicLDMError["code"], message: string, hint?: string): MusicLDMError =>
+    new MusicLDMError(code, `${message}: ${reason}`, { path, cause, ...(hint && { hint }) });
   if (/interrupt/i.test(reason)) return fail("E_ABORTED", "The call was aborted");
   if (/out of memory/i.test(reason)) return fail("E_OUT_OF_MEMORY", `No memory for ${path}`);
   if (/lock/i.test(reason) && /IO Error/.test(reason)) {
@@ -59,12 +59,17 @@ function engineError(path: string, cause: unknown): MusicLDMError {
       `Expected an index that no other process writes for ${path} but it is open`,
     );
   }
-  const isDamage = /not a valid DuckDB|corrupt|checksum|deserializ|serialization|INTERNAL/i;
+  const isDamage =
+    /not a valid DuckDB|not read enough|corrupt|checksum|deserializ|serialization|INTERNAL/i;
   if (isDamage.test(reason)) {
     return fail(
       "E_CONFIG",
       `Expected an embedding index for ${path} but it is damaged or another file`,
+      "delete the index, or name another file, and index the folder again",
     );
+  }
+  if (/does not exist/.test(reason)) {
+    return fail("E_IO", `Cannot use the index ${path}`, "index the folder before searching it");
   }
   const isSystem = /IO Error|Cannot open|read-only|No space/i.test(reason);
   return fail(isSystem ? "E_IO" : "E_INTERNAL", `Cannot use the index ${path}`);

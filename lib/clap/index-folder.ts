@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import type { CallOptions } from "../runtime/abort.js";
+import { requireList, requireObject, requireOptions } from "../runtime/arguments.js";
 import { expected, toMusicLDMError } from "../runtime/errors.js";
 import type { ErrorCode } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
@@ -59,14 +60,17 @@ export async function indexFolder(
     throw expected("E_ARGUMENT", "the path of a folder", "folder", folder);
   }
   requireSameModel(model, index);
+  requireOptions(options);
   const windowing = await agreeOnWindowing(index, options);
   const extensions = checkExtensions(options.extensions ?? audioExtensions);
   const scan = await scanFolder(folder, { extensions, signal: options.signal });
   return new FolderUpdate(model, index, { ...options, ...windowing }).run(scan);
 }
 
-/** @throws E_CONFIG */
+/** @throws E_ARGUMENT, E_CONFIG */
 export function requireSameModel(model: SearchModel, index: EmbeddingIndex): void {
+  requireObject("model", model);
+  requireObject("index", index);
   if (model.fingerprint === index.fingerprint && model.embeddingSize === index.embeddingSize)
     return;
   const what = `the model ${index.fingerprint} that made ${index.path}`;
@@ -75,6 +79,7 @@ export function requireSameModel(model: SearchModel, index: EmbeddingIndex): voi
 
 /** @throws E_ARGUMENT */
 function checkExtensions(extensions: readonly string[]): readonly string[] {
+  requireList("extensions", extensions);
   const wrong = extensions.find((ending) => typeof ending !== "string" || !/^\.\w/.test(ending));
   if (wrong === undefined && extensions.length > 0) {
     return extensions.map((ending) => ending.toLowerCase());

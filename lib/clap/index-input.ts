@@ -1,5 +1,6 @@
 import { expected, MusicLDMError } from "../runtime/errors.js";
 import type { CallOptions } from "../runtime/abort.js";
+import { requireOptions } from "../runtime/arguments.js";
 import type { TimedEmbedding } from "./types.js";
 
 /** Which model the embeddings of an index come from. */
@@ -56,7 +57,9 @@ export function checkIndexModel({ embeddingSize, fingerprint }: IndexModel): voi
 }
 
 /** @throws E_ARGUMENT */
-export function checkSearchOptions({ limit = 10, perFile, filter }: IndexSearchOptions) {
+export function checkSearchOptions(options: IndexSearchOptions) {
+  requireOptions(options);
+  const { limit = 10, perFile, filter } = options;
   if (filter !== undefined && typeof filter !== "string") {
     throw expected("E_ARGUMENT", "a text", "filter", filter);
   }

@@ -3,6 +3,7 @@ import { writeFolder, writeJson } from "../checkpoint/draft.js";
 import { inspectCheckpoint } from "../checkpoint/index.js";
 import { parseClapConfig } from "../checkpoint/config/clap.js";
 import type { CallOptions } from "../runtime/abort.js";
+import { requireOptions } from "../runtime/arguments.js";
 import { expected } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
 import { byteTokenizerNotice, writeByteTokenizer } from "./byte-tokenizer.js";
@@ -43,6 +44,7 @@ const notice =
  * Errors: `E_ARGUMENT`, `E_IO` (the folder is not empty, no space, …), `E_ABORTED`.
  */
 export async function initClap(options: InitClapOptions): Promise<InitClapResult> {
+  requireOptions(options);
   const { preset: name, seed } = options;
   const preset = choosePreset(name);
   if (!Number.isSafeInteger(seed) || seed < 0) {

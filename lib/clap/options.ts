@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { CallOptions } from "../runtime/abort.js";
+import { requireOptions } from "../runtime/arguments.js";
 import { expected } from "../runtime/errors.js";
 import type { AudioPool, AudioWindows, EmbedAudioOptions, LabelTemplate } from "./types.js";
 
@@ -100,6 +101,7 @@ function refuseMix({ windows, windowSeconds, hopSeconds }: EmbedAudioOptions): v
 }
 
 function parse(options: EmbedAudioOptions): z.infer<typeof schema> & EmbedAudioOptions {
+  requireOptions(options);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const result = schema.safeParse(Object.fromEntries(given));
   if (result.success) return result.data as z.infer<typeof schema> & EmbedAudioOptions;
@@ -140,6 +142,6 @@ function checkLabels(labels: unknown): void {
     throw expected("E_ARGUMENT", "at least one label", "labels", labels);
   }
   const isText = (label: unknown): boolean => typeof label === "string" && label !== "";
-  const wrong: unknown = labels.find((label) => !isText(label));
-  if (wrong !== undefined) throw expected("E_ARGUMENT", "texts", "labels", wrong);
+  const wrong = labels.findIndex((label) => !isText(label));
+  if (wrong >= 0) throw expected("E_ARGUMENT", "a text", `labels[${wrong}]`, labels[wrong]);
 }

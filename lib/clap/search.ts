@@ -1,4 +1,5 @@
 import type { AudioInput } from "../audio/index.js";
+import { requireObject } from "../runtime/arguments.js";
 import { expected } from "../runtime/errors.js";
 import type { EmbeddingIndex, SearchHit } from "./embedding-index.js";
 import { requireSameModel } from "./index-folder.js";
@@ -28,11 +29,13 @@ export async function searchIndex(
   options: IndexSearchOptions = {},
 ): Promise<readonly SearchHit[]> {
   requireSameModel(model, index);
+  requireObject("query", query);
   const { limit, perFile, filter } = checkSearchOptions(options);
   const { signal } = options;
   const embedding = await embedQuery(model, index, query, signal);
   // Windows that overlap are found together: look further until enough places are left.
   for (let count = 16 * limit; ; count *= 8) {
+    count = Math.min(count, Number.MAX_SAFE_INTEGER);
     const found = await index.search(embedding, { limit: count, filter, signal });
     const hits = mergeHits(found, { limit, perFile });
     if (hits.length === limit || found.length < count) return hits;

@@ -31,8 +31,9 @@ export async function agreeOnWindowing(
   const kept = await windowingOf(index);
   for (const name of ["windowSeconds", "hopSeconds"] as const) {
     if (asked[name] === undefined || asked[name] === kept[name]) continue;
+    const hint = "leave the option out, or keep another index for other windows";
     const what = `${kept[name] ?? "the default"}, as ${index.path} was made with,`;
-    throw expected("E_CONFIG", what, name, asked[name]);
+    throw expected("E_CONFIG", what, name, asked[name], { hint });
   }
   return kept;
 }

@@ -99,10 +99,11 @@ async function runClassify(
 }
 
 function describe({ file, labels }: ClassifiedFile, isNamed: boolean): readonly string[] {
-  const columns = Math.min(32, Math.max(...labels.map(({ label }) => [...label].length)));
+  const longest = labels.reduce((most, { label }) => Math.max(most, [...label].length), 0);
+  const columns = Math.min(32, longest);
   const rows = labels.map(({ label, probability }) => {
     const percent = `${(100 * probability).toFixed(1)}%`.padStart(6);
     return `${column(label, columns)} ${percent} ${bar(probability)}`.trimEnd();
   });
-  return isNamed ? [`${file}:`, ...rows.map((row) => `  ${row}`)] : rows;
+  return isNamed ? [`${file.replace(/\p{Cc}/gu, " ")}:`, ...rows.map((row) => `  ${row}`)] : rows;
 }

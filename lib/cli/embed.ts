@@ -1,10 +1,12 @@
-import { writeFile } from "node:fs/promises";
+import { access, constants } from "node:fs/promises";
+import { dirname } from "node:path";
 import { Option } from "commander";
 import type { Command } from "commander";
 import type { AudioPool, TimedEmbedding } from "../clap/types.js";
 import type { Clap } from "../clap/clap.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { toMusicLDMError } from "../runtime/errors.js";
+import { replaceFile } from "../runtime/replace.js";
 import { addClapMachine, addListening, inputOf, listening, openClap } from "./clap-model.js";
 import type { ClapFlags, ListenFlags } from "./clap-model.js";
 import { UsageError } from "./failure.js";
@@ -78,6 +80,7 @@ async function runEmbed(
   if (output !== undefined && !/\.(jsonl|safetensors)$/i.test(output)) {
     throw new UsageError(`Expected --output in .jsonl or .safetensors but received ${output}`);
   }
+  if (output !== undefined) await access(dirname(output), constants.W_OK).catch(rethrow);
   const progress = await createProgress(flags.quiet === true);
   const call = { signal: session.signal, onProgress: progress.report };
   const rows = await embedAll(model, files, flags, call).finally(progress.stop);
@@ -132,11 +135,13 @@ function lines(rows: readonly EmbeddedRow[]): string {
   return rows.map((row) => JSON.stringify(plain(row))).join("\n");
 }
 
+function rethrow(error: unknown): never {
+  throw toMusicLDMError(error);
+}
+
 async function write(path: string, rows: readonly EmbeddedRow[]): Promise<void> {
   if (/\.jsonl$/i.test(path)) {
-    await writeFile(path, `${lines(rows)}\n`).catch((error: unknown) => {
-      throw toMusicLDMError(error);
-    });
+    await replaceFile(path, (file) => file.writeFile(`${lines(rows)}\n`)).catch(rethrow);
     return;
   }
   const [{ writeSafetensors }, { tensorOf }] = await Promise.all([

@@ -19,13 +19,14 @@ export class UsageError extends Error {
 
 const hints: Partial<Record<ErrorCode, string>> = {
   E_ADDON: "run `musicldm doctor` to see what is missing, then reinstall or build the package",
-  E_AUDIO: "give a WAV (PCM or float) or FLAC file; other formats have to be converted first",
+  E_AUDIO: "check that the file plays; convert it to WAV or FLAC if another program can read it",
   E_CHECKPOINT: "run `musicldm inspect PATH` to see what the files hold",
   E_CONFIG: "run `musicldm inspect PATH` to see the configuration",
   E_IO: "check that the path exists, that it may be accessed, and that the disk has space",
   E_LIBTORCH: "run `musicldm setup` to obtain libtorch",
   E_LIBTORCH_ABI: "run `musicldm setup` to obtain the libtorch that this build needs",
-  E_NONFINITE: "try `--dtype float32`, fewer or more steps, or a lower guidance scale",
+  E_NONFINITE:
+    "check the samples of the audio; try `--dtype float32`, other steps, a lower guidance scale",
   E_NO_CUDA: "run `musicldm doctor` to see why, or use `--device cpu`",
   E_OUT_OF_MEMORY: "ask for fewer seconds, a smaller `--batch-size`, or `--dtype bfloat16`",
   E_SETUP: "run `musicldm doctor`, or point MUSICLDM_LIBTORCH at an unpacked libtorch",
@@ -46,8 +47,9 @@ export function reportFailure(error: unknown, options: FailureOptions): number {
   if (failure.code === "E_ABORTED") return reportInterrupt(options.interrupt);
   if (failure.code === "E_ARGUMENT") return complain(failure.message, "run with --help for usage");
   process.stderr.write(`error: ${failure.message} [${failure.code}]\n`);
-  const { package: missing } = failure.details;
-  const hint = typeof missing === "string" ? `run npm install ${missing}` : hints[failure.code];
+  const { package: missing, hint: own } = failure.details;
+  const usual = typeof missing === "string" ? `run npm install ${missing}` : hints[failure.code];
+  const hint = typeof own === "string" ? own : usual;
   if (hint) process.stderr.write(`hint: ${hint}\n`);
   return exitCodes.failed;
 }

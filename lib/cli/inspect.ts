@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import type { Command } from "commander";
 import type { AudioProbe } from "../audio/decoder/protocol.js";
 import type { AudioFileInfo } from "../audio/types.js";
@@ -59,6 +59,8 @@ const otherAudio = /\.(mp3|m4a|mp4|aac|ogg|oga|opus|webm|mka|aiff?|caf|wv)$/i;
 async function looksLikeAudio(path: string): Promise<boolean> {
   const start = Buffer.alloc(4);
   try {
+    // Opening a pipe would wait for whoever writes into it.
+    if (!(await stat(path)).isFile()) return false;
     await using file = await open(path, "r");
     await file.read(start, 0, 4, 0);
   } catch {

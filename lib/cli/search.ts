@@ -8,7 +8,7 @@ import type { SearchQuery } from "../clap/search.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { toMusicLDMError } from "../runtime/errors.js";
 import { bar, column } from "./bars.js";
-import { addClapMachine, openClap } from "./clap-model.js";
+import { addClapMachine, inputOf, openClap } from "./clap-model.js";
 import type { ClapFlags } from "./clap-model.js";
 import { UsageError } from "./failure.js";
 import { parseCount, parseNumber } from "./parse.js";
@@ -52,7 +52,7 @@ export function addSearch(program: Command, session: Session): void {
     .argument("<index-or-folder>", "folder of audio files, or index file")
     .argument("[query]", "what to search for, in words")
     .option("--model <folder>", "CLAP folder, or MusicLDM folder with a whole CLAP")
-    .option("--audio <file>", "search for what sounds like this file")
+    .option("--audio <file>", "search for what sounds like this file; - for standard input")
     .option("--limit <n>", "hits at most", parseCount, 10)
     .option("--per-file <n>", "hits of one file at most", parseCount)
     .option("--filter <glob>", "only files whose path fits, such as 'drums/*'")
@@ -72,7 +72,7 @@ export function addSearch(program: Command, session: Session): void {
 /** @throws UsageError */
 function queryOf(text: string | undefined, { audio }: SearchFlags): SearchQuery {
   if (text !== undefined && audio !== undefined) throw new UsageError("--audio excludes a text");
-  if (audio !== undefined) return { audio };
+  if (audio !== undefined) return { audio: inputOf(audio) };
   if (text !== undefined && text !== "") return { text };
   throw new UsageError("Expected what to search for: words, or --audio FILE");
 }
@@ -170,12 +170,17 @@ export function clockTime(seconds: number): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
+/** The greatest of any number of counts. */
+function most(counts: readonly number[]): number {
+  return counts.reduce((greatest, count) => Math.max(greatest, count), 0);
+}
+
 function describeHits(hits: readonly SearchHit[]): readonly string[] {
-  const columns = Math.min(48, Math.max(...hits.map(({ file }) => [...file].length)));
+  const columns = Math.min(48, most(hits.map(({ file }) => [...file].length)));
   const times = hits.map(({ startSeconds, endSeconds }) => {
     return `${clockTime(startSeconds)} – ${clockTime(endSeconds)}`;
   });
-  const width = Math.max(...times.map((time) => time.length));
+  const width = most(times.map((time) => time.length));
   return hits.map(({ file, score }, i) => {
     const time = (times[i] ?? "").padStart(width);
     const cells = [score.toFixed(3).padStart(6), column(file, columns), time, bar(score)];

@@ -1,3 +1,4 @@
+import { requireObject } from "../runtime/arguments.js";
 import { expected } from "../runtime/errors.js";
 import { checkFinite, checkScores, checkTies, rankMetrics, ranksOf, rowOf } from "./ranks.js";
 import type { RankMetrics, ScoreMatrix } from "./ranks.js";
@@ -150,6 +151,7 @@ function meanOf(values: readonly (number | null)[]): number | null {
 function checkLabels(scores: ScoreMatrix, labels: LabelMatrix): void {
   checkScores("scores", scores);
   for (let row = 0; row < scores.rows; row += 1) checkFinite("scores", rowOf(scores, row), row);
+  requireObject("labels", labels);
   const { values, rows, columns } = labels;
   if (!(values instanceof Uint8Array)) {
     throw expected("E_ARGUMENT", "a Uint8Array", "labels.values", values);

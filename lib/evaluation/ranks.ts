@@ -1,3 +1,4 @@
+import { requireObject } from "../runtime/arguments.js";
 import { expected, MusicLDMError } from "../runtime/errors.js";
 
 /** Scores of every candidate for every query, row after row; higher is better. */
@@ -39,7 +40,9 @@ export interface RankMetrics {
 const places = 10;
 
 /** Check that there are as many scores as the shape says. @throws E_ARGUMENT, E_SHAPE */
-export function checkScores(name: string, { values, rows, columns }: ScoreMatrix): void {
+export function checkScores(name: string, scores: ScoreMatrix): void {
+  requireObject(name, scores);
+  const { values, rows, columns } = scores;
   if (!(values instanceof Float32Array || values instanceof Float64Array)) {
     throw expected("E_ARGUMENT", "a Float32Array or a Float64Array", `${name}.values`, values);
   }

@@ -1,4 +1,5 @@
 import type { CallOptions } from "../runtime/abort.js";
+import { requireList, requireObject, requireOptions } from "../runtime/arguments.js";
 import { expected } from "../runtime/errors.js";
 import { throwIfAborted } from "../runtime/native.js";
 import { checkFinite, checkScores, checkTies, rankMetrics, ranksOf, rowOf } from "./ranks.js";
@@ -91,6 +92,7 @@ export function ranksOfScores(
 
 /** Summarise both directions. @throws E_ARGUMENT */
 export function retrievalMetrics(ranks: RetrievalRanks): RetrievalMetrics {
+  requireObject("ranks", ranks);
   const textToAudio = rankMetrics(ranks.textToAudio);
   const audioToText = rankMetrics(ranks.audioToText);
   const selectionScore = (textToAudio.mapAt10 + audioToText.mapAt10) / 2;
@@ -104,9 +106,14 @@ export function retrievalMetrics(ranks: RetrievalRanks): RetrievalMetrics {
  * @throws E_ARGUMENT, E_SHAPE, E_NONFINITE, E_ABORTED
  */
 export async function ranksOfEmbeddings(
-  { audio, text, clipOf = identity(text.length) }: RetrievalSet,
+  set: RetrievalSet,
   options: TiesOptions & CallOptions = {},
 ): Promise<RetrievalRanks> {
+  requireObject("set", set);
+  requireList("audio", set.audio);
+  requireList("text", set.text);
+  requireOptions(options);
+  const { audio, text, clipOf = identity(text.length) } = set;
   const { ties = "stable", signal } = options;
   checkTies(ties);
   const lists = captionsOf(clipOf, audio.length, text.length);

@@ -1,6 +1,7 @@
 import { openWeights } from "../checkpoint/index.js";
 import type { WeightFiles } from "../checkpoint/index.js";
 import type { CallOptions } from "../runtime/abort.js";
+import { requireOptions } from "../runtime/arguments.js";
 import { requireDevice } from "../runtime/devices.js";
 import { expected } from "../runtime/errors.js";
 import type { DType } from "../runtime/native.js";
@@ -30,7 +31,8 @@ export function checkPlace(options: Partial<InferencePlace>): InferencePlace {
 }
 
 /** Refuse an option that a loader does not have. @throws E_ARGUMENT */
-export function requireKnown(options: object, names: readonly string[]): void {
+export function requireKnown(options: CallOptions, names: readonly string[]): void {
+  requireOptions(options);
   const unknown = Object.keys(options).filter((name) => !names.includes(name));
   if (unknown.length === 0) return;
   throw expected("E_ARGUMENT", "known options", "options", unknown.join(", "));

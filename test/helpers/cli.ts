@@ -24,8 +24,11 @@ export async function endOf(child: ChildProcessWithoutNullStreams): Promise<CliR
   return { code, signal, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
 }
 
-/** Run the command line to its end, with text on its standard input. */
-export async function cli(args: readonly string[], input = ""): Promise<CliResult> {
+/** Run the command line to its end, with `input` on its standard input. */
+export async function cli(
+  args: readonly string[],
+  input: string | Buffer = "",
+): Promise<CliResult> {
   const child = startCli(...args);
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);

@@ -1,10 +1,11 @@
 import { Uint8ArrayReader, ZipWriter } from "@zip.js/zip.js";
 import type { FileHandle } from "node:fs/promises";
 import type { CallOptions } from "../../runtime/abort.js";
+import { requireObject, requireOptions } from "../../runtime/arguments.js";
 import { expected, toMusicLDMError } from "../../runtime/errors.js";
 import { call, throwIfAborted } from "../../runtime/native.js";
 import { replaceFile } from "../../runtime/replace.js";
-import type { Tensor } from "../../tensor/tensor.js";
+import { Tensor } from "../../tensor/tensor.js";
 import { OrderedTensors, Pickler } from "./pickler.js";
 import type { TorchWritable } from "./pickler.js";
 
@@ -43,12 +44,23 @@ export async function writeTorch(
   source: TorchFileSource,
   options: WriteTorchOptions = {},
 ): Promise<void> {
+  requireOptions(options);
+  checkSource(source);
   const pickler = new Pickler();
   const pickle = pickler.pickle(rootOf(source, options.stateKey));
   try {
     await replaceFile(path, (file) => fill(file, pickle, pickler.tensors, options.signal));
   } catch (error) {
     throw toMusicLDMError(error);
+  }
+}
+
+/** @throws E_ARGUMENT */
+function checkSource(source: TorchFileSource): void {
+  requireObject("source", source);
+  requireObject("tensors", source.tensors);
+  for (const [name, tensor] of Object.entries(source.tensors)) {
+    if (!(tensor instanceof Tensor)) throw expected("E_ARGUMENT", "a Tensor", name, tensor);
   }
 }
 

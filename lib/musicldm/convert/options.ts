@@ -1,3 +1,4 @@
+import { requireOptions } from "../../runtime/arguments.js";
 import { expected } from "../../runtime/errors.js";
 import { convertedDtypes, settingParts, targetNames } from "./types.js";
 import type { ConvertOptions } from "./types.js";
@@ -16,6 +17,7 @@ const known = [...Object.keys(choices), ...texts, "settings", "signal", "onProgr
 
 /** Refuse options that mean nothing. Errors: `E_ARGUMENT`. */
 export function checkOptions(options: ConvertOptions): void {
+  requireOptions(options);
   const unknown = Object.keys(options).filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw expected("E_ARGUMENT", "known options", "options", unknown.join(", "));
