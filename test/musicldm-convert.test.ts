@@ -244,6 +244,9 @@ test.serial("averaged weights are taken on request", async (t) => {
   if (!a || !b) return t.fail();
   using shifted = await a.add(1);
   await assertClose(t, [b, shifted], 1e-7, "conv_in.bias");
+  const none = join(root, "whole-back.safetensors");
+  const refused = convertCheckpoint({ input: none, output: join(root, "none"), weights: "ema" });
+  await t.throwsAsync(refused, { code: "E_CHECKPOINT", message: /averaged weights/ });
 });
 
 test.serial("a published file without a folder gets its configuration", async (t) => {

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { expected, toMusicLDMError } from "../runtime/errors.js";
+import { makeFolders } from "../runtime/folders.js";
 
 /**
  * Write a folder that appears at once or not at all: `fill` gets a temporary folder beside it,
@@ -18,7 +19,7 @@ export async function writeFolder<T>(
   const draft = join(dirname(folder), `.${basename(folder)}.${randomUUID()}.tmp`);
   let made: string | undefined;
   try {
-    made = await mkdir(draft, { recursive: true });
+    made = await makeFolders(draft);
     const result = await fill(draft);
     await publish(draft, folder);
     return result;
@@ -59,6 +60,6 @@ async function publish(draft: string, folder: string): Promise<void> {
 
 /** Write a JSON file into a folder, which is made. */
 export async function writeJson(folder: string, name: string, value: unknown): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   await writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { writeAudio, writeAudioTo } from "../audio/index.js";
 import type { AudioFormat, AudioMetadata } from "../audio/types.js";
 import { writeSafetensors } from "../checkpoint/safetensors.js";
 import type { GenerationResult } from "../musicldm/types.js";
 import { toMusicLDMError } from "../runtime/errors.js";
+import { makeFolders } from "../runtime/folders.js";
 import { Tensor } from "../tensor/tensor.js";
 import { UsageError } from "./failure.js";
 import type { GenerateFlags } from "./generate.js";
@@ -89,7 +89,7 @@ function metadataOf(result: GenerationResult, index: number, notes: EditNotes): 
 }
 
 async function makeParent(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+  await makeFolders(dirname(path)).catch((error: unknown) => {
     throw toMusicLDMError(error);
   });
 }

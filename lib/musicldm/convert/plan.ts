@@ -99,7 +99,9 @@ function planLdm(input: Input, source: Source, options: PlanOptions): Plan {
     if (stored.size > 0) {
       return planPart({ name, file, source, stored, layout, direction: "published" });
     }
-    throw expected("E_CHECKPOINT", `tensors of the ${name}`, file, "none", { file, part: name });
+    const isAverage = name === "unet" && options.weights === "ema";
+    const what = isAverage ? "averaged weights (model_ema.*)" : `tensors of the ${name}`;
+    throw expected("E_CHECKPOINT", what, file, "none", { file, part: name });
   };
   const keys = (names: ReadonlyMap<string, string>): readonly string[] => [...names.keys()];
   const form = weightFormOf(keys(vocoder)) ?? "plain";
