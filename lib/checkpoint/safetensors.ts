@@ -1,7 +1,8 @@
 import type { CallOptions } from "../runtime/abort.js";
-import { call, throwIfAborted } from "../runtime/native.js";
+import { call } from "../runtime/native.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Checkpoint } from "./checkpoint.js";
+import { readAll } from "./read-all.js";
 
 /** The content of a safetensors file. Disposing it disposes the tensors. */
 export interface SafetensorsContent extends Disposable {
@@ -19,19 +20,9 @@ export async function readSafetensors(
   options: CallOptions = {},
 ): Promise<SafetensorsContent> {
   using checkpoint = await Checkpoint.open(path, options);
-  const loaded = new Map<string, Tensor>();
-  const release = (): void => loaded.forEach((tensor) => tensor.dispose());
-  try {
-    for (const { name } of checkpoint.entries) {
-      throwIfAborted(options.signal);
-      loaded.set(name, await checkpoint.tensor(name));
-    }
-  } catch (error) {
-    release();
-    throw error;
-  }
+  const { tensors, release } = await readAll(checkpoint, options);
   const { metadata } = checkpoint;
-  return { tensors: Object.fromEntries(loaded), metadata, [Symbol.dispose]: release };
+  return { tensors, metadata, [Symbol.dispose]: release };
 }
 
 /**

@@ -1,7 +1,7 @@
-import { throwIfAborted } from "../../runtime/native.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { Checkpoint } from "../checkpoint.js";
 import type { OpenOptions } from "../checkpoint.js";
+import { readAll } from "../read-all.js";
 import type { TorchDict } from "./values.js";
 
 /** The content of a torch file. Disposing it disposes the tensors. */
@@ -23,17 +23,6 @@ export async function readTorchFile(
   options: OpenOptions = {},
 ): Promise<TorchContent> {
   using checkpoint = await Checkpoint.open(path, options);
-  const loaded = new Map<string, Tensor>();
-  const release = (): void => loaded.forEach((tensor) => tensor.dispose());
-  try {
-    for (const { name } of checkpoint.entries) {
-      throwIfAborted(options.signal);
-      loaded.set(name, await checkpoint.tensor(name));
-    }
-  } catch (error) {
-    release();
-    throw error;
-  }
-  const tensors = Object.fromEntries(loaded);
+  const { tensors, release } = await readAll(checkpoint, options);
   return { tensors, data: checkpoint.extras(), [Symbol.dispose]: release };
 }
