@@ -5,7 +5,8 @@ import type { Clap } from "../clap/clap.js";
 import type { AudioWindows, ClapLoadOptions, EmbedAudioOptions } from "../clap/types.js";
 import type { CallOptions } from "../runtime/abort.js";
 import { setThreads } from "../runtime/native.js";
-import { parseCount, parseDevice, parseInteger, parseNumber } from "./parse.js";
+import { addMachine } from "./machine.js";
+import { parseCount, parseInteger, parseNumber } from "./parse.js";
 
 /** Options of every verb that opens a CLAP. */
 export interface ClapFlags {
@@ -51,20 +52,8 @@ export function addClapMachine(command: Command): void {
     .optionsGroup("Output:")
     .option("--json", "print one JSON document on standard output")
     .option("-q, --quiet", "print nothing but errors and results")
-    .option("--verbose", "print stack traces")
-    .optionsGroup("Machine:")
-    .option("--device <name>", "cpu, cuda or cuda:N (default: cpu)", parseDevice)
-    .addOption(
-      new Option("--dtype <type>", "arithmetic").choices(["float32", "float16", "bfloat16"]),
-    )
-    .addOption(
-      new Option("--packing <kind>", "speed or memory: copies of the weights on a CPU").choices([
-        "fast",
-        "compact",
-        "none",
-      ]),
-    )
-    .option("--threads <n>", "threads that one operation may use", parseCount);
+    .option("--verbose", "print stack traces");
+  addMachine(command).option("--threads <n>", "threads that one operation may use", parseCount);
 }
 
 /** Open the model that a command line names. */

@@ -8,12 +8,12 @@ import type { GuidanceInterval } from "../musicldm/guided.js";
 import { qualityNames } from "../musicldm/quality.js";
 import type { Quality } from "../musicldm/quality.js";
 import type { LoadOptions, OutputKind, TimeSpan } from "../musicldm/types.js";
+import { addMachine } from "./machine.js";
 import {
   collectSpan,
   collectText,
   parseCount,
   parseDeepCache,
-  parseDevice,
   parseInterval,
   parseNumber,
   parseSeed,
@@ -90,7 +90,7 @@ export function addGenerate(program: Command, session: Session): void {
   addSampling(command);
   addEditing(command);
   addOutput(command);
-  addMachine(command);
+  addModelMachine(command);
   command.addHelpText("after", notes).action(async (words: string[], flags: GenerateFlags) => {
     const { runGenerate } = await import("./generate-run.js");
     await runGenerate(words, flags, session);
@@ -165,20 +165,8 @@ function addOutput(command: Command): void {
     .option("--verbose", "print stack traces");
 }
 
-function addMachine(command: Command): void {
-  command
-    .optionsGroup("Machine:")
-    .option("--device <name>", "cpu, cuda or cuda:N (default: cpu)", parseDevice)
-    .addOption(
-      new Option("--dtype <type>", "arithmetic").choices(["float32", "float16", "bfloat16"]),
-    )
-    .addOption(
-      new Option("--packing <kind>", "speed or memory: copies of the weights on a CPU").choices([
-        "fast",
-        "compact",
-        "none",
-      ]),
-    )
+function addModelMachine(command: Command): void {
+  addMachine(command)
     .addOption(
       new Option("--attention-heads <rule>", "as the folder says, or as trained").choices([
         "config",
